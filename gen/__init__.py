@@ -1,0 +1,1 @@
+"""Decisions: from a model file to integers, a plan and emitted RTL."""

@@ -1,0 +1,1 @@
+"""Gates: Amaranth components, one block a file; every parameter is in `params`."""

@@ -1,0 +1,1 @@
+"""Boards: one thin file a family, on top of amaranth-boards."""

@@ -1,0 +1,303 @@
+"""Every parameter of the hardware: frozen, validated, standard library only.
+
+Integers only: what a real number was, the quantiser has already decided. A field that takes
+``int | tuple[int, ...]`` is one value for the whole population, or one for each neuron.
+The arithmetic these parameters describe is written down in ``docs/number-contract.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = [
+    "AcceleratorParams",
+    "ArrayParams",
+    "Compare",
+    "CoreParams",
+    "DecayParams",
+    "Fire",
+    "NeuronParams",
+    "PerNeuron",
+    "ReadoutKind",
+    "Reset",
+    "Rounding",
+    "bits_for_signed",
+    "bits_for_unsigned",
+]
+
+PerNeuron = int | tuple[int, ...]
+
+
+class Rounding(StrEnum):
+    """How a decay product loses its fraction bits."""
+
+    TRUNC0 = "trunc0"  # toward zero: both signs decay to zero; Loihi's and Lava's rule
+    FLOOR = "floor"  # arithmetic shift: one adder less, negative states stop at -1
+
+
+class Reset(StrEnum):
+    """What a spike does to the membrane; see docs/number-contract.md for each equation."""
+
+    NONE = "none"
+    VALUE = "value"  # v = reset_value (zero reset is reset_value = 0)
+    SUBTRACT = "subtract"  # v = v - threshold
+    TWO_STAGE_SUBTRACT = "two_stage_subtract"  # snnTorch, reset_delay=False
+    LATE_VALUE = "late_value"  # one step after the spike
+    LATE_SUBTRACT = "late_subtract"
+
+
+class Compare(StrEnum):
+    """The spike condition between membrane and threshold."""
+
+    GT = ">"
+    GE = ">="
+
+
+class Fire(StrEnum):
+    """Which membrane is compared for the spikes that leave in this step."""
+
+    AFTER = "after"  # the updated membrane
+    BEFORE = "before"  # the membrane of the step before (Spyx)
+
+
+class ReadoutKind(StrEnum):
+    """What the output stream of an accelerator carries."""
+
+    SPIKES = "spikes"  # every step: the output events, then a tick
+    MEMBRANE = "membrane"  # every step: one value a neuron, then a tick
+    COUNTS = "counts"  # at the end of a sample: one spike count a neuron, then a tick
+    CLASS = "class"  # at the end of a sample: the winning neuron, then a tick
+
+
+LATE_RESETS = (Reset.LATE_VALUE, Reset.LATE_SUBTRACT)
+
+
+def bits_for_signed(low: int, high: int) -> int:
+    """Bits of the smallest two's complement format that holds `low` and `high` (at least 1)."""
+    return max(1, (high if high >= 0 else ~high).bit_length() + 1, (low if low >= 0 else ~low).bit_length() + 1)
+
+
+def bits_for_unsigned(high: int) -> int:
+    """Bits of the smallest unsigned format that holds `high` (at least 1)."""
+    return max(1, high.bit_length())
+
+
+def _check_range(what: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{what} must be between {low} and {high}, not {value}")
+
+
+def _values(field: PerNeuron) -> Sequence[int]:
+    return field if isinstance(field, tuple) else (field,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecayParams:
+    """A decay ``x -> round(x * factor / 2**frac_bits)``.
+
+    Attributes
+    ----------
+    factor : int or tuple of int
+        0 .. 2**frac_bits; 2**frac_bits keeps the value (no decay), 0 forgets it.
+    frac_bits : int
+        1 .. 16.
+    rounding : Rounding
+    """
+
+    factor: PerNeuron
+    frac_bits: int = 12
+    rounding: Rounding = Rounding.TRUNC0
+
+    def __post_init__(self) -> None:
+        _check_range("Decay fraction bits", self.frac_bits, 1, 16)
+        for factor in _values(self.factor):
+            _check_range("Decay factor", factor, 0, 1 << self.frac_bits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeuronParams:
+    """One population of neurons of one kind.
+
+    Attributes
+    ----------
+    neurons : int
+        Population size, 1 or more.
+    acc_bits : int
+        Signed width of the summed synaptic input of one step, proven never to overflow.
+    state_bits : int
+        Signed width of the membrane, and the value it saturates to.
+    frac_bits : int
+        State fraction: one state LSB is a weight LSB / 2**frac_bits. 0 .. 16.
+    synapse : DecayParams or None
+        Decay of the synaptic current; None: the kind has no synaptic current.
+    synapse_bits : int
+        Signed width of the synaptic current (0 without one).
+    membrane : DecayParams or None
+        Decay of the membrane; None: it is not kept between steps.
+    threshold : int, tuple of int or None
+        In state LSB; None: the kind does not spike and its membrane is what is read.
+    reset, reset_value, compare, fire
+        See the enums; `reset_value` in state LSB.
+    bias : int or tuple of int
+        Added each step where the synaptic input is, in state LSB.
+    leak : int or tuple of int
+        Added each step to the membrane, in state LSB; only with a synaptic current
+        (without one it is part of `bias`).
+    v_min : int, tuple of int or None
+        The membrane is clamped from below to this after reset, in state LSB.
+    """
+
+    neurons: int
+    acc_bits: int
+    state_bits: int
+    frac_bits: int = 0
+    synapse: DecayParams | None = None
+    synapse_bits: int = 0
+    membrane: DecayParams | None = None
+    threshold: PerNeuron | None = None
+    reset: Reset = Reset.NONE
+    reset_value: PerNeuron = 0
+    compare: Compare = Compare.GT
+    fire: Fire = Fire.AFTER
+    bias: PerNeuron = 0
+    leak: PerNeuron = 0
+    v_min: PerNeuron | None = None
+
+    def __post_init__(self) -> None:
+        _check_range("Population size", self.neurons, 1, 1 << 24)
+        _check_range("Accumulator bits", self.acc_bits, 1, 48)
+        _check_range("State bits", self.state_bits, 2, 48)
+        _check_range("State fraction bits", self.frac_bits, 0, 16)
+        if self.synapse is not None:
+            _check_range("Synaptic current bits", self.synapse_bits, 2, 48)
+        elif self.synapse_bits or self.leak != 0:
+            raise ValueError("Synaptic current bits and leak need a synaptic current decay")
+        self._check_words()
+        self._check_modes()
+
+    def _check_words(self) -> None:
+        for name in ("threshold", "reset_value", "bias", "leak", "v_min"):
+            self._check_word(name, getattr(self, name))
+        for name in ("synapse", "membrane"):
+            decay = getattr(self, name)
+            if decay is not None:
+                self._check_count(f"{name} decay", decay.factor)
+
+    def _check_word(self, name: str, word: PerNeuron | None) -> None:
+        if word is None:
+            return
+        self._check_count(name, word)
+        limit = 1 << (self.state_bits - 1)
+        for value in _values(word):
+            if name in ("bias", "leak"):
+                _check_range(f"Neuron {name}", value, -(1 << 47), (1 << 47) - 1)
+            else:
+                _check_range(f"Neuron {name}", value, -limit, limit - 1)
+
+    def _check_count(self, name: str, word: PerNeuron) -> None:
+        if isinstance(word, tuple) and len(word) != self.neurons:
+            raise ValueError(f"Neuron {name} must have {self.neurons} values, not {len(word)}")
+
+    def _check_modes(self) -> None:
+        if self.threshold is None and (self.reset is not Reset.NONE or self.fire is Fire.BEFORE):
+            raise ValueError("A population without a threshold takes neither a reset nor fire=before")
+        if self.membrane is None and (self.reset in LATE_RESETS or self.fire is Fire.BEFORE):
+            raise ValueError("A late reset or fire=before needs a membrane that is kept between steps")
+
+    @property
+    def spiking(self) -> bool:
+        """Whether the population emits spikes."""
+        return self.threshold is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayParams:
+    """One dense synaptic array.
+
+    Attributes
+    ----------
+    sources, targets : int
+        Fan-in and fan-out of the array.
+    lanes : int
+        Weights added a cycle, 1 .. targets.
+    weight_bits : int
+        1 .. 16; two's complement, but 1 bit is +1 (0) or -1 (1).
+    acc_bits : int
+        Signed width of an accumulator, proven never to overflow.
+    """
+
+    sources: int
+    targets: int
+    lanes: int
+    weight_bits: int
+    acc_bits: int
+
+    def __post_init__(self) -> None:
+        _check_range("Array sources", self.sources, 1, 1 << 24)
+        _check_range("Array targets", self.targets, 1, 1 << 24)
+        _check_range("Lanes", self.lanes, 1, self.targets)
+        _check_range("Weight bits", self.weight_bits, 1, 16)
+        _check_range("Accumulator bits", self.acc_bits, 1, 48)
+
+    @property
+    def groups(self) -> int:
+        """Cycles an event takes: ceil(targets / lanes)."""
+        return -(-self.targets // self.lanes)
+
+    @property
+    def rows(self) -> int:
+        """Words of the weight memory: group g of source s is word ``s * groups + g``."""
+        return self.sources * self.groups
+
+    @property
+    def row_bits(self) -> int:
+        """Width of a weight word; lane l is bits ``l * weight_bits`` upward."""
+        return self.lanes * self.weight_bits
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoreParams:
+    """A population with the array that feeds it.
+
+    `update_lanes` neurons are updated a cycle; it divides `array.lanes`.
+    """
+
+    name: str
+    array: ArrayParams
+    neuron: NeuronParams
+    update_lanes: int
+
+    def __post_init__(self) -> None:
+        if self.array.targets != self.neuron.neurons or self.array.acc_bits != self.neuron.acc_bits:
+            raise ValueError(f"Core {self.name}: array and neurons differ in size or accumulator bits")
+        if self.update_lanes < 1 or self.array.lanes % self.update_lanes:
+            raise ValueError(
+                f"Core {self.name}: update lanes must divide the {self.array.lanes} lanes, not {self.update_lanes}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceleratorParams:
+    """A chain of cores, its readout, and whether the debug port is built in.
+
+    `count_bits` is the width of a spike counter of the COUNTS and CLASS readouts (saturating).
+    """
+
+    cores: tuple[CoreParams, ...]
+    readout: ReadoutKind = ReadoutKind.SPIKES
+    count_bits: int = 16
+    debug: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.cores:
+            raise ValueError("An accelerator needs at least one core")
+        for first, second in zip(self.cores, self.cores[1:], strict=False):
+            if not first.neuron.spiking:
+                raise ValueError(f"Core {first.name} does not spike, so it cannot feed {second.name}")
+            if first.neuron.neurons != second.array.sources:
+                raise ValueError(f"Core {second.name} takes {second.array.sources} sources, {first.name} has {first.neuron.neurons} neurons")
+        if (self.readout is ReadoutKind.MEMBRANE) == self.cores[-1].neuron.spiking and self.readout is not ReadoutKind.CLASS:
+            raise ValueError(f"A {self.readout} readout does not fit the output population {self.cores[-1].name}")
+        _check_range("Spike counter bits", self.count_bits, 1, 32)

@@ -1,0 +1,1 @@
+"""Checks: golden model, engines that run the RTL, comparison."""
