@@ -1,0 +1,1 @@
+"""The tools outside Python: synthesis, place and route, packing; each named, versioned and interruptible."""
