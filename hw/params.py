@@ -248,7 +248,10 @@ class ArrayParams:
 
     @property
     def rows(self) -> int:
-        """Words of the weight memory: group g of source s is word ``s * groups + g``."""
+        """Words of the weight memory: group g of source s is word ``g * sources + s``.
+
+        Group-major, so that an address is one addition for any number of groups.
+        """
         return self.sources * self.groups
 
     @property

@@ -1,0 +1,77 @@
+"""What travels between blocks: stream payloads and the sweep of a population."""
+
+from __future__ import annotations
+
+from amaranth import signed, unsigned
+from amaranth.hdl import Shape
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import Out
+
+from .params import bits_for_unsigned
+
+__all__ = ["event_layout", "event_stream", "sweep_signature", "update_signature", "value_layout", "value_stream"]
+
+
+def event_layout(channels: int) -> data.StructLayout:
+    """Spike event or tick, from bit 0: index, tick, last.
+
+    ``tick = 0``: neuron or input `index` spiked in this step. ``tick = 1``: the step is complete, and with
+    ``last = 1`` so is the sample.
+    """
+    return data.StructLayout({"index": bits_for_unsigned(channels - 1), "tick": 1, "last": 1})
+
+
+def value_layout(channels: int, shape: Shape) -> data.StructLayout:
+    """Value of one neuron or tick, from bit 0: index, value, tick, last."""
+    return data.StructLayout({"index": bits_for_unsigned(channels - 1), "value": shape, "tick": 1, "last": 1})
+
+
+def event_stream(channels: int) -> stream.Signature:
+    """Stream of `event_layout`."""
+    return stream.Signature(event_layout(channels))
+
+
+def value_stream(channels: int, shape: Shape) -> stream.Signature:
+    """Stream of `value_layout`."""
+    return stream.Signature(value_layout(channels, shape))
+
+
+def sweep_signature(lanes: int, groups: int, acc_bits: int) -> wiring.Signature:
+    """Accumulators on their way to the neurons, a group of `lanes` a cycle, no back-pressure.
+
+    strobe: a group is here; group: its number; accs: its accumulators; zero: read them as 0 (no event came);
+    final: the last group of the step; last: the last step of the sample.
+    """
+    return wiring.Signature(
+        {
+            "strobe": Out(1),
+            "group": Out(bits_for_unsigned(groups - 1)),
+            "accs": Out(data.ArrayLayout(signed(acc_bits), lanes)),
+            "zero": Out(1),
+            "final": Out(1),
+            "last": Out(1),
+        }
+    )
+
+
+def update_signature(
+    lanes: int, groups: int, *, state_bits: int, synapse_bits: int, tally: Shape | None
+) -> wiring.Signature:
+    """Updated neurons, a group of `lanes` a cycle, no back-pressure.
+
+    strobe, group, final, last as in `sweep_signature`; spikes: one bit a lane (0 for padding); membranes,
+    currents (only with a synaptic current), tallies (only with a tally): the new state.
+    """
+    members = {
+        "strobe": Out(1),
+        "group": Out(bits_for_unsigned(groups - 1)),
+        "spikes": Out(unsigned(lanes)),
+        "membranes": Out(data.ArrayLayout(signed(state_bits), lanes)),
+        "final": Out(1),
+        "last": Out(1),
+    }
+    if synapse_bits:
+        members["currents"] = Out(data.ArrayLayout(signed(synapse_bits), lanes))
+    if tally is not None:
+        members["tallies"] = Out(data.ArrayLayout(tally, lanes))
+    return wiring.Signature(members)
