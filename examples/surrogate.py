@@ -5,11 +5,12 @@ The rule is the one a leaky neuron of snnTorch with ``reset_mechanism="zero"`` f
 
     m = beta * m + input ;  s = [m > threshold] ;  m = 0 where s
 
-It is written so that ``1 - dt/tau = beta`` and ``r * dt/tau = 1``: the exported node is ``tau = dt / (1 - beta)`` and
-``r = tau / dt``.
+The exported node has ``1 - dt/tau = beta`` and ``r * dt/tau = 1``, so ``tau = dt / (1 - beta)``, ``r = tau / dt``.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import nir
 import numpy as np
@@ -63,8 +64,8 @@ class Lif(nn.Module):
 class Quantisable(nn.Linear):
     """A dense layer trained under weight noise of about one 4-bit step, with clipped outliers.
 
-    Noise of the size of the later rounding error makes the minimum that training finds a flat one, and clipping
-    keeps the largest weight of a row near the others, so that few bits span the row.
+    Noise of the size of the later rounding error makes the minimum that training finds a flat one, and
+    clipping keeps the largest weight of a row near the others, so that few bits span the row.
 
     Parameters
     ----------
@@ -74,7 +75,9 @@ class Quantisable(nn.Linear):
         Largest weight over the row's root mean square.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, noise: float = 0.0, clip: float = float("inf"), bias: bool = True):
+    def __init__(
+        self, inputs: int, outputs: int, *, noise: float = 0.0, clip: float = float("inf"), bias: bool = True
+    ):
         super().__init__(inputs, outputs, bias=bias)
         self.noise, self.clip = noise, clip
 
@@ -96,7 +99,9 @@ def lif_node(beta: float, shape: tuple[int, ...]) -> nir.LIF:
     """Return the NIR node of `Lif` neurons of `shape`, as snnTorch exports it."""
     tau = np.full(shape, DT_S / (1 - beta), np.float32)
     zero = np.zeros(shape, np.float32)
-    return nir.LIF(tau=tau, r=tau / np.float32(DT_S), v_leak=zero, v_threshold=np.ones(shape, np.float32), v_reset=zero)
+    return nir.LIF(
+        tau=tau, r=tau / np.float32(DT_S), v_leak=zero, v_threshold=np.ones(shape, np.float32), v_reset=zero
+    )
 
 
 def write_chain(path, input_shape: tuple[int, ...], nodes: dict[str, nir.NIRNode]) -> None:
@@ -104,4 +109,4 @@ def write_chain(path, input_shape: tuple[int, ...], nodes: dict[str, nir.NIRNode
     last = list(nodes.values())[-1].output_type["output"]
     graph = {"input": nir.Input(np.array(input_shape)), **nodes, "output": nir.Output(np.array(last))}
     names = list(graph)
-    nir.write(path, nir.NIRGraph(graph, list(zip(names, names[1:], strict=False))))
+    nir.write(path, nir.NIRGraph(graph, list(pairwise(names))))

@@ -1,7 +1,7 @@
 """Train the 64-48-10 network on scikit-learn's digits and write everything that the example needs.
 
-Run ``python examples/digits/train.py`` (a minute on one core). It needs torch, scikit-learn and nir, and writes beside
-itself
+Run ``python examples/digits/train.py`` (half a minute on one core). It needs torch, scikit-learn and nir, and
+writes beside itself
 
 - ``digits.nir``: the network, as snnTorch would export it (zero reset, spike at membrane > threshold);
 - ``digits_test.npz``: every held-out digit as spikes, ``x`` uint8 (samples, steps, 64) and ``y``;
@@ -33,16 +33,22 @@ CALIBRATION_SAMPLES = 256
 
 
 def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Intensities 0..1 (samples, 64) and labels: training, then held out (a quarter, the same share of each class)."""
+    """Intensities 0..1 (samples, 64) and labels: training, then held out (a quarter of each class)."""
     data = load_digits()
     x = data.data / 16
     return train_test_split(x, data.target, test_size=0.25, stratify=data.target, random_state=SEED)
 
 
 def encode(values, rng: torch.Generator) -> torch.Tensor:
-    """Rate-code: a pixel fires in each step with a chance of its intensity; (samples, steps, 64)."""
+    """Rate-code as evenly spaced spikes, intensity x steps of them, from a random phase; (samples, steps, 64).
+
+    Evenly spaced spikes carry the intensity with far less noise than independent draws do: one point of
+    accuracy here.
+    """
     values = torch.as_tensor(values, dtype=torch.float32)
-    return (torch.rand(len(values), STEPS, values.shape[1], generator=rng) < values[:, None]).float()
+    phase = torch.rand(values.shape, generator=rng)
+    elapsed = torch.arange(STEPS + 1)[:, None]
+    return torch.floor(values[:, None] * elapsed + phase[:, None]).diff(dim=1)
 
 
 def network() -> nn.Sequential:
@@ -53,7 +59,7 @@ def network() -> nn.Sequential:
 
 
 def train(net: nn.Sequential, x: np.ndarray, y: np.ndarray, rng: torch.Generator) -> None:
-    """Fit the spike counts of the outputs by back-propagation through time, on freshly drawn spikes each epoch."""
+    """Fit the outputs' spike counts by back-propagation through time, on freshly drawn spikes each epoch."""
     labels = torch.as_tensor(y)
     optimiser = torch.optim.AdamW(net.parameters(), lr=4e-3, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS)
@@ -73,7 +79,7 @@ def train(net: nn.Sequential, x: np.ndarray, y: np.ndarray, rng: torch.Generator
 
 @torch.no_grad()
 def evaluate(net: nn.Sequential, spikes: torch.Tensor, y: np.ndarray) -> dict[str, float]:
-    """Accuracy by the output that fires most (the lower class wins a tie) and spikes a sample of each layer."""
+    """Accuracy by the output that fires most (the lower class wins a tie); spikes a sample of each layer."""
     net.eval()
     hidden = net[1](net[0](spikes))
     out = net[4](net[3](hidden))
