@@ -6,7 +6,7 @@ factor a neuron is a multiplier.
 
 from __future__ import annotations
 
-from amaranth import Const, Mux, Value
+from amaranth import Cat, Const, Mux, Value
 
 from .params import DecayParams, Rounding
 from .staged import Pipeline, Staged
@@ -47,8 +47,12 @@ def decay(p: Pipeline, x: Staged, params: DecayParams, factor: Staged | None, *,
         product = _constant_product(p, x, params, name)
     else:
         product = _product(p, x, factor, params, name)
-    kept = product.value[params.frac_bits :][:width].as_signed()
-    return Staged(kept, product.stage)
+    return Staged(_shift_right(product.value, params.frac_bits, width), product.stage)
+
+
+def _shift_right(x: Value, shift: int, width: int) -> Value:
+    missing = max(0, shift + width - len(x))
+    return Cat(x, x[-1].replicate(missing))[shift : shift + width].as_signed()
 
 
 def _toward_zero(x: Value, params: DecayParams) -> Value:
@@ -58,7 +62,7 @@ def _toward_zero(x: Value, params: DecayParams) -> Value:
 
 def _constant_product(p: Pipeline, x: Staged, params: DecayParams, name: str) -> Staged:
     assert isinstance(params.factor, int)
-    terms = [(sign, Staged(x.value << shift, x.stage)) for sign, shift in canonical_signed_digits(params.factor)]
+    terms = [(sign, Staged(x.value.shift_left(shift), x.stage)) for sign, shift in canonical_signed_digits(params.factor)]
     if params.rounding is Rounding.TRUNC0:
         terms.append((1, Staged(_toward_zero(x.value, params), x.stage)))
     terms.sort(key=lambda term: -term[0])  # a positive term first: no negation

@@ -25,9 +25,9 @@ class Staged:
 
 
 class Pipeline:
-    """Registers of one block, without stall and without reset."""
+    """Registers of one block, without stall and without reset; without a module it only counts stages."""
 
-    def __init__(self, m: Module):
+    def __init__(self, m: Module | None = None):
         self.m = m
         self._delayed: dict[tuple[int, int], Staged] = {}
         self._kept: list[Staged] = []  # keeps ids of the cache unique
@@ -48,7 +48,7 @@ class Pipeline:
         if key not in self._delayed:
             before = self.delay(x, stage - 1)
             held = Signal.like(before.value, reset_less=True)
-            self.m.d.sync += held.eq(before.value)
+            self._clock(held, before.value)
             self._delayed[key] = Staged(held, stage)
             self._kept.append(x)
         return self._delayed[key]
@@ -58,5 +58,9 @@ class Pipeline:
         stage = max((x.stage for x in operands if not x.constant), default=0)
         result = Value.cast(function(*(self.delay(x, stage).value for x in operands)))
         held = Signal(result.shape() if shape is None else shape, name=name, reset_less=True)
-        self.m.d.sync += held.eq(result)
+        self._clock(held, result)
         return Staged(held, stage + 1)
+
+    def _clock(self, held: Signal, value: Value) -> None:
+        if self.m is not None:
+            self.m.d.sync += held.eq(value)

@@ -1,0 +1,195 @@
+"""Accumulators of a synaptic array: what the events of a step add up to, handed to the neurons in a sweep.
+
+Two kinds behind one interface. `RegisterAccumulators` (an event is one group): a register a target and a
+shadow that shifts out. `MemoryAccumulators` (an event is several groups): two banks of a memory, one adding
+while the other is swept. Both add the events of step t + 1 while step t is swept.
+"""
+
+from __future__ import annotations
+
+from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from .params import ArrayParams, bits_for_unsigned
+from .signatures import sweep_signature
+
+__all__ = ["LEAD_CYCLES", "MemoryAccumulators", "RegisterAccumulators", "accumulators"]
+
+LEAD_CYCLES = 3  # cycles from taking a tick off the stream to its `swap` here
+
+
+def accumulators(params: ArrayParams, *, update_lanes: int) -> RegisterAccumulators | MemoryAccumulators:
+    """The accumulators that fit the array."""
+    kind = RegisterAccumulators if params.groups == 1 else MemoryAccumulators
+    return kind(params, update_lanes=update_lanes)
+
+
+class _Accumulators(wiring.Component):
+    """Interface and sweep control of both kinds.
+
+    Ports
+    -----
+    ahead_group : in
+        Group of the row that comes with `add` in the next cycle.
+    add, group, row, first : in
+        Add `row` to group `group`; `first`: it is the first event of the step, so overwrite.
+    swap, swap_zero, swap_last : in
+        The step is complete (it had no event; it was the sample's last): sweep it.
+    sweep : out
+        To the neurons; starts when `sweep_ready` is high.
+    start : out
+        Pulse: a sweep begins.
+    free : out
+        Pulse: a tick may be taken off the stream again.
+    """
+
+    def __init__(self, params: ArrayParams, *, update_lanes: int):
+        self.params = params
+        self.update_lanes = update_lanes
+        self.parts = params.lanes // update_lanes  # cycles a word of lanes takes to the neurons
+        # a trailing part that is all padding is not swept
+        self.sweep_groups = -(-params.targets // update_lanes)
+        group = bits_for_unsigned(params.groups - 1)
+        super().__init__(
+            {
+                "ahead_group": In(group),
+                "add": In(1),
+                "group": In(group),
+                "row": In(params.row_bits),
+                "first": In(1),
+                "swap": In(1),
+                "swap_zero": In(1),
+                "swap_last": In(1),
+                "sweep": Out(sweep_signature(update_lanes, self.sweep_groups, params.acc_bits)),
+                "sweep_ready": In(1),
+                "start": Out(1),
+                "free": Out(1),
+            }
+        )
+
+    def _weights(self) -> list[Value]:
+        """Signed weights of the row."""
+        bits = self.params.weight_bits
+        raw = [self.row[lane * bits : (lane + 1) * bits] for lane in range(self.params.lanes)]
+        if bits == 1:
+            return [Cat(Const(1, 1), x).as_signed() for x in raw]
+        return [x.as_signed() for x in raw]
+
+    def _control(self, m: Module) -> tuple[Signal, Signal, Signal, Signal]:
+        """Sweep counter: active, number of the group, zero and last of the step that is swept."""
+        waiting = Signal()
+        running = Signal()
+        number = Signal(range(max(2, self.sweep_groups)))
+        zero = Signal()
+        last = Signal()
+        active = Signal()
+        final = Signal()
+        m.d.comb += [active.eq(running | (waiting & self.sweep_ready)), final.eq(number == self.sweep_groups - 1)]
+        early = max(0, self.sweep_groups - 2 - LEAD_CYCLES)  # the next swap comes just behind the last group
+        m.d.comb += [self.free.eq(active & (number == early)), self.start.eq(active & ~running)]
+        with m.If(active):
+            m.d.sync += [waiting.eq(0), running.eq(~final), number.eq(Mux(final, 0, number + 1))]
+        with m.If(self.swap):
+            m.d.sync += [waiting.eq(1), zero.eq(self.swap_zero), last.eq(self.swap_last)]
+        return active, number, zero, last
+
+
+class RegisterAccumulators(_Accumulators):
+    """One group: an accumulator register a target, and a shadow that shifts `update_lanes` a cycle."""
+
+    SWEEP_CYCLES = 1  # from the swap to the first group, at the earliest
+
+    def elaborate(self, platform):
+        m = Module()
+        active, number, _, last = self._control(m)
+        layout = data.ArrayLayout(signed(self.params.acc_bits), self.params.lanes)
+        accs = Signal(layout)
+        shadow = Signal(layout, reset_less=True)
+        with m.If(self.swap):
+            m.d.sync += [accs.eq(0), shadow.eq(accs)]
+        with m.Else():
+            with m.If(self.add):
+                m.d.sync += [accs[k].eq(accs[k] + weight) for k, weight in enumerate(self._weights())]
+            with m.If(active):
+                m.d.sync += shadow.as_value().eq(shadow.as_value()[self.update_lanes * self.params.acc_bits :])
+        m.d.comb += [
+            self.sweep.strobe.eq(active),
+            self.sweep.group.eq(number),
+            self.sweep.accs.eq(shadow.as_value()[: self.sweep.accs.as_value().shape().width]),
+            self.sweep.final.eq(number == self.sweep_groups - 1),
+            self.sweep.last.eq(last),
+        ]
+        return m
+
+
+class MemoryAccumulators(_Accumulators):
+    """Several groups: a memory of two banks of `params.groups` words of `lanes` accumulators.
+
+    The read-modify-write of a group takes two cycles and the next event reaches the group after
+    `params.groups` >= 2 cycles, so there is no hazard. The first event of a step overwrites, so nothing is cleared.
+    """
+
+    SWEEP_CYCLES = 2
+
+    def elaborate(self, platform):
+        m = Module()
+        bits = self.params.acc_bits
+        m.submodules.memory = memory = Memory(
+            shape=data.ArrayLayout(signed(bits), self.params.lanes), depth=2 * self._stride, init=[]
+        )
+        bank = Signal()
+        with m.If(self.swap):
+            m.d.sync += bank.eq(~bank)
+        self._add(m, memory, bank)
+        self._sweep(m, memory, bank)
+        return m
+
+    @property
+    def _stride(self) -> int:
+        return 1 << bits_for_unsigned(self.params.groups - 1)
+
+    def _add(self, m: Module, memory: Memory, bank: Signal) -> None:
+        read = memory.read_port()
+        write = memory.write_port()
+        # a tick between two events keeps them apart, so the bank cannot flip between read and add
+        m.d.comb += [
+            read.addr.eq(Cat(self.ahead_group, bank ^ self.swap)),
+            write.addr.eq(Cat(self.group, bank)),
+            write.en.eq(self.add),
+        ]
+        for k, weight in enumerate(self._weights()):
+            m.d.comb += write.data[k].eq(Mux(self.first, 0, read.data[k]) + weight)
+
+    def _sweep(self, m: Module, memory: Memory, bank: Signal) -> None:
+        active, number, zero, last = self._control(m)
+        part, word = self._position(m, active, number)
+        read = memory.read_port()
+        m.d.comb += read.addr.eq(Cat(word, ~bank))
+        first_part = Signal()
+        m.d.sync += [
+            self.sweep.strobe.eq(active),
+            self.sweep.group.eq(number),
+            self.sweep.zero.eq(zero),
+            self.sweep.final.eq(number == self.sweep_groups - 1),
+            self.sweep.last.eq(last),
+            first_part.eq(part == 0),
+        ]
+        width = self.update_lanes * self.params.acc_bits
+        rest = Signal(self.params.lanes * self.params.acc_bits, reset_less=True)
+        current = Mux(first_part, read.data.as_value(), rest)
+        m.d.sync += rest.eq(current[width:])
+        m.d.comb += self.sweep.accs.eq(current[:width])
+
+    def _position(self, m: Module, active: Signal, number: Signal) -> tuple[Signal, Signal]:
+        """Part within the memory word, and the word, of the group that is read."""
+        part = Signal(range(max(2, self.parts)))
+        word = Signal(bits_for_unsigned(self.params.groups - 1))
+        with m.If(active):
+            m.d.sync += part.eq(part + 1)
+            with m.If(part == self.parts - 1):
+                m.d.sync += [part.eq(0), word.eq(word + 1)]
+            with m.If(number == self.sweep_groups - 1):
+                m.d.sync += [part.eq(0), word.eq(0)]
+        return part, word

@@ -1,0 +1,111 @@
+"""Core: a synaptic array, the population it feeds, and the serialiser that sends the population's output.
+
+Layers are cores in a chain of streams: a step flows through by its tick, without a global controller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from amaranth import Const, Module, Mux, Signal
+from amaranth.hdl import Shape, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from .dense import DenseArray
+from .lif import LifCore
+from .neuron import tally_shape
+from .params import CoreParams, ReadoutKind
+from .serialiser import Serialiser
+from .signatures import event_stream
+
+__all__ = ["Core"]
+
+
+class Core(wiring.Component):
+    """One population with its synapses.
+
+    Streams
+    -------
+    events : in, `event_stream(sources)`
+    out : out, spikes or, as `readout` says, values (hw/params.py `ReadoutKind`; CLASS sends the tallies)
+
+    `probe` is what every sweep updated (signature of `LifCore.update`).
+    """
+
+    events: wiring.PureInterface
+    out: wiring.PureInterface
+    probe: wiring.PureInterface
+
+    def __init__(
+        self,
+        params: CoreParams,
+        rows: Sequence[int],
+        *,
+        readout: ReadoutKind = ReadoutKind.SPIKES,
+        count_bits: int = 16,
+    ):
+        self.params = params
+        neuron, lanes = params.neuron, params.update_lanes
+        self.tallied = readout in (ReadoutKind.COUNTS, ReadoutKind.CLASS)
+        self.array = DenseArray(params.array, rows, update_lanes=lanes)
+        self.lif = LifCore(neuron, lanes=lanes, tally_bits=count_bits if self.tallied else None)
+        self.serialiser = Serialiser(
+            neurons=neuron.neurons, lanes=lanes, value=self._value(readout, count_bits), only_last=self.tallied
+        )
+        super().__init__(
+            {
+                "events": In(event_stream(params.array.sources)),
+                "out": Out(self.serialiser.out.signature),
+                "probe": Out(self.lif.update.signature),
+            }
+        )
+
+    def _value(self, readout: ReadoutKind, count_bits: int) -> Shape | None:
+        if readout is ReadoutKind.SPIKES:
+            return None
+        if readout is ReadoutKind.MEMBRANE:
+            return signed(self.params.neuron.state_bits)
+        return tally_shape(self.params.neuron, count_bits)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.array = array = self.array
+        m.submodules.lif = lif = self.lif
+        m.submodules.serialiser = serialiser = self.serialiser
+        wiring.connect(m, wiring.flipped(self.events), array.events)
+        wiring.connect(m, array.sweep, lif.sweep)
+        wiring.connect(m, serialiser.out, wiring.flipped(self.out))
+        m.d.comb += [
+            array.sweep_ready.eq(self._gap_over(m) & serialiser.ready),
+            serialiser.start.eq(array.start),
+        ]
+        self._send(m)
+        for name in lif.update.signature.members:
+            m.d.comb += getattr(self.probe, name).eq(getattr(lif.update, name))
+        return m
+
+    def _gap_over(self, m: Module) -> Signal:
+        """The neurons have written what a new sweep reads."""
+        left = Signal(range(max(2, self.lif.gap_cycles)))
+        over = Signal()
+        m.d.comb += over.eq(left == 0)
+        with m.If(self.array.start):
+            m.d.sync += left.eq(self.lif.gap_cycles - 1)
+        with m.Elif(~over):
+            m.d.sync += left.eq(left - 1)
+        return over
+
+    def _send(self, m: Module) -> None:
+        """What of an updated group goes out: its spikes, or a value of every neuron."""
+        update, serialiser = self.lif.update, self.serialiser
+        for name in ("strobe", "group", "final", "last"):
+            m.d.comb += getattr(serialiser, name).eq(getattr(update, name))
+        if serialiser.value is None:
+            m.d.comb += serialiser.mask.eq(update.spikes)
+            return
+        values = update.tallies if self.tallied else update.membranes
+        lanes = self.params.update_lanes
+        in_final = self.params.neuron.neurons - (serialiser.groups - 1) * lanes
+        m.d.comb += serialiser.mask.eq(Mux(update.final, Const((1 << in_final) - 1), Const((1 << lanes) - 1)))
+        m.d.comb += [serialiser.values[k].eq(values[k]) for k in range(lanes)]

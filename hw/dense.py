@@ -1,0 +1,127 @@
+"""Dense synaptic array: an event adds its row of weights to all targets, `lanes` a cycle.
+
+Accumulate-only: a spike is a bit, so a synapse is one adder and no multiplier. Events are taken back to back;
+an event takes `params.groups` cycles, a tick one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from .accumulators import LEAD_CYCLES, accumulators
+from .params import ArrayParams, bits_for_unsigned
+from .signatures import event_stream, sweep_signature
+from .weight_memory import WeightMemory
+
+__all__ = ["DenseArray"]
+
+
+class DenseArray(wiring.Component):
+    """Synaptic array with its weight memory and accumulators.
+
+    Streams
+    -------
+    events : in, `event_stream(params.sources)`
+    sweep : out, `sweep_signature(update_lanes, groups, acc_bits)`; begins with `start` when `sweep_ready`
+
+    Timing: the sweep of a step begins `latency` cycles after its tick was taken, or when `sweep_ready`
+    comes, if that is later. The next step's events are taken meanwhile; its tick waits until the sweep has
+    read what the swap would overwrite.
+    """
+
+    events: wiring.PureInterface
+    sweep: wiring.PureInterface
+
+    def __init__(self, params: ArrayParams, rows: Sequence[int], *, update_lanes: int):
+        self.params = params
+        self.memory = WeightMemory(params, rows)
+        self.accumulators = accumulators(params, update_lanes=update_lanes)
+        super().__init__(
+            {
+                "events": In(event_stream(params.sources)),
+                "sweep": Out(sweep_signature(update_lanes, self.accumulators.sweep_groups, params.acc_bits)),
+                "sweep_ready": In(1),
+                "start": Out(1),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from taking a tick to the first strobe of its sweep, when nothing waits."""
+        return LEAD_CYCLES + self.accumulators.SWEEP_CYCLES
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = self.memory
+        m.submodules.accumulators = acc = self.accumulators
+        wiring.connect(m, wiring.flipped(self.sweep), acc.sweep)
+        m.d.comb += [acc.sweep_ready.eq(self.sweep_ready), self.start.eq(acc.start)]
+        event, tick, group, first = self._take(m)
+        self._fetch(m, group)
+        self._control(m, event, tick, group, first)
+        return m
+
+    def _take(self, m: Module) -> tuple[Signal, Signal, Signal, Signal]:
+        """Take tokens: `event` (a group of it) or `tick` happens in this cycle."""
+        token = self.events.payload
+        group = Signal(bits_for_unsigned(self.params.groups - 1))
+        first = Signal(init=1)
+        blocked = Signal()  # a tick is on its way or its sweep still reads
+        event, tick, done = Signal(), Signal(), Signal()
+        m.d.comb += [
+            event.eq(self.events.valid & ~token.tick),
+            tick.eq(self.events.valid & token.tick & ~blocked),
+            done.eq(group == self.params.groups - 1),
+            self.events.ready.eq(Mux(token.tick, ~blocked, done)),
+        ]
+        with m.If(event):
+            m.d.sync += group.eq(Mux(done, 0, group + 1))
+            with m.If(done):
+                m.d.sync += first.eq(0)
+        with m.If(self.accumulators.free):
+            m.d.sync += blocked.eq(0)
+        with m.If(tick):
+            m.d.sync += [blocked.eq(1), first.eq(1)]
+        return event, tick, group, first
+
+    def _fetch(self, m: Module, group: Signal) -> None:
+        """Row address: group-major, one addition."""
+        base = Signal(range(max(2, self.params.rows)))
+        address = Signal.like(self.memory.address, reset_less=True)
+        index = self.events.payload.index
+        if self.params.groups > 1:
+            with m.If(self.events.valid & ~self.events.payload.tick):
+                last_group = group == self.params.groups - 1
+                m.d.sync += base.eq(Mux(last_group, 0, base + self.params.sources))
+        m.d.sync += address.eq(index + base)
+        m.d.comb += self.memory.address.eq(address)
+
+    def _control(self, m: Module, event: Signal, tick: Signal, group: Signal, first: Signal) -> None:
+        """Control that travels beside the row."""
+        acc = self.accumulators
+        now = Cat(event, tick, self.events.payload.last, first, group)
+        stages = [now]
+        for cycle in range(LEAD_CYCLES):
+            # only event and tick need a reset: they alone act
+            held = Signal(len(now), name=f"control_{cycle}")
+            m.d.sync += held.eq(stages[-1])
+            stages.append(held)
+        ahead, here = stages[-2], stages[-1]
+        m.d.comb += [
+            acc.ahead_group.eq(ahead[4:]),
+            acc.add.eq(here[0]),
+            acc.swap.eq(here[1]),
+            acc.swap_last.eq(here[2]),
+            acc.first.eq(here[3]),
+            acc.swap_zero.eq(here[3]),
+            acc.group.eq(here[4:]),
+            acc.row.eq(self.memory.row),
+        ]
+
+
+# the row meets its control at the accumulators
+assert LEAD_CYCLES == 1 + WeightMemory.READ_CYCLES

@@ -1,0 +1,182 @@
+"""LIF core: updates a population, `lanes` neurons a cycle, for every neuron kind.
+
+The kind is a matter of parameters (hw/params.py): integrate-and-fire, leaky, with a synaptic current, without a
+threshold. Gates that a kind does not use are not built.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from amaranth import Cat, Const, Module, Signal, signed
+from amaranth.hdl import Shape
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from .neuron import NeuronInputs, NeuronOutputs, neuron_pipeline, tally_shape
+from .parameter_store import ParameterStore, parameter_fields
+from .params import NeuronParams
+from .signatures import sweep_signature, update_signature
+from .staged import Pipeline
+from .state_store import StateStore
+
+__all__ = ["LifCore"]
+
+
+class LifCore(wiring.Component):
+    """Neuron update of one population.
+
+    Streams (neither has back-pressure)
+    -----------------------------------
+    sweep : in, `sweep_signature(lanes, groups, acc_bits)`
+    update : out, `update_signature(...)`, `latency` cycles later
+
+    Parameters
+    ----------
+    params : NeuronParams
+    lanes : int
+        Neurons updated a cycle.
+    tally_bits : int or None
+        Count width of the readout that adds up spikes (or membranes) over a sample; None: no tally.
+
+    A sweep may start `gap_cycles` after the one before it: then every state it reads has been written.
+    After the sweep marked `last` all state is zero.
+    """
+
+    sweep: wiring.PureInterface
+    update: wiring.PureInterface
+
+    def __init__(self, params: NeuronParams, *, lanes: int, tally_bits: int | None = None):
+        self.params = params
+        self.lanes = lanes
+        self.groups = -(-params.neurons // lanes)
+        self.tally: Shape | None = None if tally_bits is None else tally_shape(params, tally_bits)
+        super().__init__(
+            {
+                "sweep": In(sweep_signature(lanes, self.groups, params.acc_bits)),
+                "update": Out(
+                    update_signature(
+                        lanes,
+                        self.groups,
+                        state_bits=params.state_bits,
+                        synapse_bits=params.synapse_bits,
+                        tally=self.tally,
+                    )
+                ),
+            }
+        )
+
+    @cached_property
+    def latency(self) -> int:
+        """Cycles from a sweep's strobe to its update's strobe."""
+        scratch = Pipeline()
+        state = Signal(self._state_layout())
+        lane = self._lane(scratch, state, Signal(signed(self.params.acc_bits)), self._word_signals())
+        return StateStore.READ_CYCLES + lane.v.stage
+
+    @property
+    def gap_cycles(self) -> int:
+        """Least distance between the starts of two sweeps."""
+        return max(self.groups, self.latency + 1)
+
+    def _state_layout(self) -> data.StructLayout:
+        fields: dict[str, Shape] = {}
+        if self.params.membrane is not None or self.params.threshold is None:
+            fields["v"] = signed(self.params.state_bits)
+        if self.params.synapse is not None:
+            fields["i"] = signed(self.params.synapse_bits)
+        if self.tally is not None:
+            fields["tally"] = self.tally
+        return data.StructLayout(fields)
+
+    def _word_signals(self) -> dict:
+        return {name: Signal(shape) for name, (shape, _) in parameter_fields(self.params).items()}
+
+    def _lane(self, p: Pipeline, state: data.View, acc: Signal, words: dict) -> NeuronOutputs:
+        fields = self._state_layout().members
+        inputs = NeuronInputs(
+            acc=acc,
+            v=state["v"] if "v" in fields else Const(0, signed(self.params.state_bits)),
+            i=state["i"] if "i" in fields else None,
+            tally=state["tally"] if "tally" in fields else None,
+            words=words,
+        )
+        return neuron_pipeline(p, self.params, inputs)
+
+    def elaborate(self, platform):
+        m = Module()
+        states = data.ArrayLayout(self._state_layout(), self.lanes)
+        m.submodules.store = store = StateStore(width=states.size, groups=self.groups)
+        first_sweep = self._first_sweep(m)
+        m.d.comb += [store.r_group.eq(self.sweep.group), store.r_zero.eq(first_sweep)]
+
+        p = Pipeline(m)
+        accs = self._accs(m)
+        words = self._words(m)
+        old = data.View(states, store.r_data)
+        lanes = [self._lane(p, old[k], accs[k], words[k]) for k in range(self.lanes)]
+        self._drive_update(m, p, lanes)
+        self._write_back(m, store, lanes, states)
+        return m
+
+    def _first_sweep(self, m: Module) -> Signal:
+        """High through the first sweep of a sample: state reads as zero."""
+        first = Signal(init=1)
+        with m.If(self.sweep.strobe & self.sweep.final):
+            m.d.sync += first.eq(self.sweep.last)
+        return first
+
+    def _accs(self, m: Module) -> data.View:
+        """Accumulators, delayed to meet the state."""
+        layout = data.ArrayLayout(signed(self.params.acc_bits), self.lanes)
+        early = Signal(layout, reset_less=True)
+        accs = Signal(layout, reset_less=True)
+        m.d.sync += [early.eq(self.sweep.accs), accs.eq(early)]
+        with m.If(self.sweep.zero):
+            m.d.sync += early.eq(0)
+        return accs
+
+    def _words(self, m: Module) -> list[dict]:
+        if not parameter_fields(self.params):
+            return [{}] * self.lanes
+        m.submodules.parameters = parameters = ParameterStore(self.params, lanes=self.lanes)
+        m.d.comb += parameters.group.eq(self.sweep.group)
+        return [{name: parameters.words[k][name] for name in parameters.fields} for k in range(self.lanes)]
+
+    def _drive_update(self, m: Module, p: Pipeline, lanes: list[NeuronOutputs]) -> None:
+        """Outputs, with the sweep's control delayed beside the pipeline."""
+        control = Cat(self.sweep.strobe, self.sweep.final, self.sweep.last, self.sweep.group)
+        for cycle in range(self.latency):
+            held = Signal.like(control, name=f"control_{cycle}")
+            m.d.sync += held.eq(control)
+            control = held
+        strobe, final, last, group = control[0], control[1], control[2], control[3:]
+        update = self.update
+        m.d.comb += [update.strobe.eq(strobe), update.final.eq(final), update.last.eq(last), update.group.eq(group)]
+        for k, lane in enumerate(lanes):
+            m.d.comb += update.membranes[k].eq(lane.v.value)
+            if lane.i is not None:
+                m.d.comb += update.currents[k].eq(lane.i.value)
+            if lane.tally is not None:
+                m.d.comb += update.tallies[k].eq(lane.tally.value)
+        m.d.comb += update.spikes.eq(self._spikes(lanes, final))
+
+    def _spikes(self, lanes: list[NeuronOutputs], final: Signal) -> Cat:
+        """Spike bits; padding lanes of the final group stay silent."""
+        padded_from = self.params.neurons - (self.groups - 1) * self.lanes
+        bits = []
+        for k, lane in enumerate(lanes):
+            spike = Const(0, 1) if lane.spike is None else lane.spike.value
+            bits.append(spike & ~final if k >= padded_from else spike)
+        return Cat(*bits)
+
+    def _write_back(self, m: Module, store: StateStore, lanes: list[NeuronOutputs], states: data.ArrayLayout) -> None:
+        new = Signal(states)
+        for k, lane in enumerate(lanes):
+            for name in self._state_layout().members:
+                m.d.comb += new[k][name].eq(getattr(lane, name).value)
+        m.d.comb += [
+            store.w_en.eq(self.update.strobe),
+            store.w_group.eq(self.update.group),
+            store.w_data.eq(new.as_value()),
+        ]

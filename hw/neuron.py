@@ -1,0 +1,188 @@
+"""One neuron's update as a pipeline: the equations of docs/number-contract.md, a result every cycle.
+
+`NeuronPipeline` is built once a lane. Only what the population's kind uses becomes gates; the latency is
+whatever the equations need (`stage` of the results).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from amaranth import Cat, Mux, Value
+from amaranth.hdl import Shape, signed
+
+from .decay import decay
+from .params import LATE_RESETS, Compare, DecayParams, Fire, NeuronParams, PerNeuron, Reset
+from .staged import Pipeline, Staged
+
+__all__ = ["NeuronInputs", "NeuronOutputs", "neuron_pipeline", "tally_shape"]
+
+
+def tally_shape(params: NeuronParams, count_bits: int) -> Shape:
+    """Shape of what a readout adds up over a sample: spikes (unsigned) or membranes (signed)."""
+    return Shape(count_bits) if params.spiking else signed(params.state_bits + count_bits)
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronInputs:
+    """Stage-0 signals of a lane; `words` holds the per-neuron parameters by field name."""
+
+    acc: Value
+    v: Value
+    i: Value | None
+    tally: Value | None
+    words: dict[str, Value]
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronOutputs:
+    """Results of a lane, all at the same stage; `spike` is None for a population without threshold."""
+
+    v: Staged
+    i: Staged | None
+    tally: Staged | None
+    spike: Staged | None
+
+
+def neuron_pipeline(p: Pipeline, params: NeuronParams, inputs: NeuronInputs) -> NeuronOutputs:
+    """Build one lane.
+
+    Parameters
+    ----------
+    inputs : NeuronInputs
+        `acc` signed(acc_bits), `v` signed(state_bits), `i` signed(synapse_bits) or None.
+    """
+    lane = _Lane(p, params, inputs)
+    x, i = lane.synapse()
+    v1, fired = lane.membrane(x)
+    v, spike = lane.reset(v1, fired)
+    v = lane.saturate(lane.clamp(v), params.state_bits, "v")
+    emitted = fired if params.fire is Fire.BEFORE else spike
+    return lane.outputs(v, i, emitted)
+
+
+class _Lane:
+    def __init__(self, p: Pipeline, params: NeuronParams, inputs: NeuronInputs):
+        self.p = p
+        self.params = params
+        self.inputs = inputs
+        self.v = p.input(inputs.v)
+
+    def word(self, name: str) -> Staged:
+        """Parameter `name`: the neuron's word, or the constant of the population."""
+        if name in self.inputs.words:
+            return self.p.input(self.inputs.words[name])
+        return self.p.constant(_constant(getattr(self.params, name)))
+
+    def is_zero(self, name: str) -> bool:
+        return getattr(self.params, name) == 0
+
+    def decayed(self, x: Staged, params: DecayParams, name: str) -> Staged:
+        word = self.inputs.words.get(f"{name}_factor")
+        return decay(self.p, x, params, None if word is None else self.p.input(word), name=name)
+
+    def add(self, a: Staged, b: Staged, name: str) -> Staged:
+        return self.p.register(lambda a, b: a + b, a, b, name=name)
+
+    def compare(self, v: Staged, name: str) -> Staged:
+        greater = self.params.compare is Compare.GT
+        return self.p.register(lambda v, t: v > t if greater else v >= t, v, self.word("threshold"), name=name)
+
+    def synapse(self) -> tuple[Staged, Staged | None]:
+        """Synaptic input of the membrane, and the new synaptic current."""
+        acc = self.p.input(self.inputs.acc)
+        x = Staged(acc.value.shift_left(self.params.frac_bits), 0)
+        if not self.is_zero("bias"):
+            x = self.add(x, self.word("bias"), "x")
+        if self.params.synapse is None or self.inputs.i is None:
+            return x, None
+        old = self.decayed(self.p.input(self.inputs.i), self.params.synapse, "synapse")
+        i = self.saturate(self.add(old, x, "i_sum"), self.params.synapse_bits, "i")
+        return i, i
+
+    def membrane(self, x: Staged) -> tuple[Staged, Staged | None]:
+        """Membrane before this step's reset, and whether the old membrane was above threshold."""
+        params = self.params
+        fired = None
+        if params.reset in (*LATE_RESETS, Reset.TWO_STAGE_SUBTRACT) or params.fire is Fire.BEFORE:
+            fired = self.compare(self.v, "fired")
+        if params.membrane is not None:
+            base = self.decayed(self.v, params.membrane, "membrane")
+            if not self.is_zero("leak"):
+                base = self.add(base, self.word("leak"), "leaked")
+            if fired is not None and params.reset in (Reset.LATE_SUBTRACT, Reset.TWO_STAGE_SUBTRACT):
+                base = self.minus_threshold(base, fired, "late")
+            x = self.add(base, x, "v_sum")
+        elif not self.is_zero("leak"):
+            x = self.add(x, self.word("leak"), "v_sum")
+        if params.reset is Reset.LATE_VALUE:
+            x = self.select(fired, self.word("reset_value"), x, "v_late")
+        return x, fired
+
+    def minus_threshold(self, v: Staged, condition: Staged, name: str) -> Staged:
+        return self.p.register(lambda v, c, t: v - Mux(c, t, 0), v, condition, self.word("threshold"), name=name)
+
+    def select(self, condition: Staged | None, yes: Staged, no: Staged, name: str) -> Staged:
+        assert condition is not None
+        return self.p.register(lambda c, y, n: Mux(c, y, n), condition, yes, no, name=name)
+
+    def reset(self, v: Staged, fired: Staged | None) -> tuple[Staged, Staged | None]:
+        """Membrane after this step's reset, and this step's spike."""
+        reset = self.params.reset
+        if not self.params.spiking:
+            return v, None
+        spike = self.compare(v, "spike")
+        if reset is Reset.VALUE:
+            return self.select(spike, self.word("reset_value"), v, "v_reset"), spike
+        if reset is Reset.SUBTRACT:
+            less = self.p.register(lambda v, t: v - t, v, self.word("threshold"), name="v_less")
+            return self.select(spike, less, v, "v_reset"), spike
+        if reset is Reset.TWO_STAGE_SUBTRACT:
+            return self._second_stage(v, spike, fired), spike
+        return v, spike
+
+    def _second_stage(self, v: Staged, spike: Staged, fired: Staged | None) -> Staged:
+        assert fired is not None
+        step = self.p.register(
+            lambda s, f, t: Mux(s == f, 0, Mux(s, -t, t)), spike, fired, self.word("threshold"), name="step"
+        )
+        return self.add(v, step, "v_reset")
+
+    def clamp(self, v: Staged) -> Staged:
+        if self.params.v_min is None:
+            return v
+        return self.p.register(lambda v, low: Mux(v < low, low, v), v, self.word("v_min"), name="v_clamped")
+
+    def saturate(self, x: Staged, bits: int, name: str) -> Staged:
+        if len(x.value) <= bits:
+            return x
+        return self.p.register(lambda x: _saturated(x, bits), x, name=name, shape=signed(bits))
+
+    def outputs(self, v: Staged, i: Staged | None, spike: Staged | None) -> NeuronOutputs:
+        """Results aligned to one stage, with the tally of the readout."""
+        tally = None
+        if self.inputs.tally is not None:
+            tally = self._tally(self.p.input(self.inputs.tally), v if spike is None else spike)
+        results = [x for x in (v, i, tally, spike) if x is not None]
+        stage = max(1, *(x.stage for x in results))
+        held = {id(x): self.p.delay(x, stage) for x in results}
+        return NeuronOutputs(*(None if x is None else held[id(x)] for x in (v, i, tally, spike)))
+
+    def _tally(self, old: Staged, x: Staged) -> Staged:
+        shape = old.value.shape()
+        if shape.signed:
+            return self.saturate(self.add(old, x, "tally_sum"), shape.width, "tally")
+        return self.p.register(lambda t, s: t + (s & ~t.all()), old, x, name="tally", shape=shape)
+
+
+def _constant(value: PerNeuron | None) -> Value:
+    assert isinstance(value, int)
+    return Value.cast(value)
+
+
+def _saturated(x: Value, bits: int) -> Value:
+    """`x` in `bits` signed bits: kept where the dropped bits equal its sign, else the limit on its side."""
+    sign = x[-1]
+    top = x[bits - 1 :]
+    limit = Cat((~sign).replicate(bits - 1), sign)
+    return Mux(top.all() | ~top.any(), x[:bits], limit).as_signed()
