@@ -5,12 +5,13 @@ The fields, why each matters and what each framework does are in ``docs/semantic
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ..hw.params import Compare, Fire, Reset
 
-__all__ = ["Decay", "IfGain", "Semantics", "Spikes"]
+__all__ = ["Decay", "Gain", "IfGain", "Initial", "LowerClamp", "Semantics", "Spikes"]
 
 
 class Decay(StrEnum):
@@ -34,6 +35,31 @@ class IfGain(StrEnum):
     R_DT = "r_dt"
 
 
+class Gain(StrEnum):
+    """The weight of one step's input in a state with time constant tau; k is the node's r or w_in."""
+
+    EULER = "euler"  # k * dt/tau
+    EXACT = "exact"  # k * (1 - exp(-dt/tau)): a current that is constant during the step
+    PARAMETER = "parameter"  # k: tau decays, it does not normalise
+    DECAY = "decay"  # exp(-dt/tau): the input arrives before the decay; k is not used
+    ONE = "one"  # 1: the input arrives after the decay; k is not used
+
+
+class Initial(StrEnum):
+    """The membrane before the first step."""
+
+    ZERO = "zero"
+    LEAK = "leak"  # v_leak; 0 where the node has none
+    RESET = "reset"  # v_reset; 0 where the node has none
+
+
+class LowerClamp(StrEnum):
+    """A lower bound of the membrane of IF nodes."""
+
+    NONE = "none"
+    THRESHOLD = "-threshold"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Semantics:
     """How to run the nodes of a NIR graph in discrete time.
@@ -43,18 +69,29 @@ class Semantics:
     name : str
         The preset it came from.
     dt : float
-        Seconds a step.
-    decay, reset, compare, fire, spikes, if_gain
-        See the enums. `reset` is a `Reset` of the hardware (VALUE takes the node's v_reset;
-        "zero" in the option grammar is VALUE with v_reset taken as 0).
+        Seconds a step (in sinabs: steps, where time constants are in steps too).
+    decay, compare, fire, spikes, if_gain
+        See the enums.
+    reset : Reset
+        The hardware's reset. VALUE takes the node's v_reset; "zero" in the option grammar is VALUE
+        with v_reset taken as 0.
     reset_to_zero : bool
         Whether v_reset of the file is ignored in favour of 0 (snnTorch's zero reset).
-    v_initial_leak : bool
-        Membranes start at v_leak (Norse) instead of 0.
-    v_min : str
-        "none" or "-threshold" (sinabs).
+    if_reset : Reset or None
+        The reset of IF nodes where it differs from `reset`.
+    synapse_gain, membrane_gain : Gain
+        Weight of the input in the synaptic current (k = w_in) and in the membrane (k = r).
+    v_min : LowerClamp
+        Applies to IF nodes (sinabs).
+    v_initial : Initial
+        Where membranes start.
     recurrent_bias_at_t0 : bool
         Whether the bias of a recurrent connection acts in the first step (snnTorch: yes, Norse: no).
+
+    Raises
+    ------
+    ValueError
+        Fields that contradict each other.
     """
 
     name: str
@@ -62,10 +99,20 @@ class Semantics:
     decay: Decay = Decay.EULER
     reset: Reset = Reset.VALUE
     reset_to_zero: bool = False
+    if_reset: Reset | None = None
     compare: Compare = Compare.GT
     fire: Fire = Fire.AFTER
     spikes: Spikes = Spikes.BINARY
     if_gain: IfGain = IfGain.R
-    v_min: str = "none"
-    v_initial_leak: bool = False
+    synapse_gain: Gain = Gain.EULER
+    membrane_gain: Gain = Gain.EULER
+    v_min: LowerClamp = LowerClamp.NONE
+    v_initial: Initial = Initial.ZERO
     recurrent_bias_at_t0: bool = True
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.dt) and self.dt > 0):
+            raise ValueError(f"dt must be a positive number of seconds, not {self.dt}")
+        resets = {self.reset, self.if_reset or self.reset}
+        if self.spikes is Spikes.GRADED and (resets != {Reset.SUBTRACT} or self.fire is not Fire.AFTER):
+            raise ValueError("spikes=graded needs reset=subtract and fire=after")
