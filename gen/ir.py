@@ -96,7 +96,8 @@ class Projection:
     """Synapses from `source` (an input or a population) to `target`.
 
     `weight` is (target size, source size), float64, with every gain folded in. `recurrent`: the
-    target sees the source's spikes of the step before.
+    target sees the source's spikes of the step before. `nodes`: the NIR nodes that were folded into
+    it, for messages and reports.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Projection:
     target: str
     weight: FloatArray
     recurrent: bool = False
+    nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
