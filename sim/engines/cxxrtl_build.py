@@ -1,0 +1,154 @@
+"""RTLIL to a shared library: write_cxxrtl, a generated batch driver, the machine's C++ compiler."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from functools import lru_cache
+from importlib import util
+from pathlib import Path
+
+import jinja2
+
+from ...gen.errors import MissingTool, UserError
+from ...gen.toolchain.process import tool_version
+from ...gen.toolchain.yosys import YosysEngine, run_yosys, yosys_engine
+from ...hw.params import CoreParams
+from ..tokens import out_format
+from .cache import cached, content_key
+from .probes import probe_words
+from .process import run_command
+from .run import Design, Progress
+
+__all__ = ["build_library", "compiler"]
+
+_STEP = "CXXRTL simulation"
+_SCRIPT = "read_rtlil design.il\nwrite_cxxrtl -g0 design.cc\n"
+# CXXRTL_NDEBUG: reading a memory beyond its end is legal in hardware when nobody looks.
+_FLAGS = ("-std=c++17", "-fPIC", "-shared", "-fvisibility=hidden", "-DNDEBUG", "-DCXXRTL_NDEBUG", "-w")
+_TEMPLATE = Path(__file__).with_name("cxxrtl_driver.cc.j2")
+
+
+def build_library(
+    design: Design, *, optimise: int = 3, yosys: YosysEngine = "auto", progress: Progress | None = None
+) -> Path:
+    """Compile `design` for CXXRTL, or find it already compiled.
+
+    Parameters
+    ----------
+    optimise : int
+        Level of the C++ compiler's optimisation, 0..3.
+    yosys : {"auto", "pyosys", "yowasp"}
+        What writes the C++.
+
+    Returns
+    -------
+    Path
+        Shared library with the entry points of ``cxxrtl_driver.cc.j2``.
+
+    Raises
+    ------
+    MissingTool
+        No C++ compiler, or no Yosys.
+    UserError
+        Yosys or the compiler stopped.
+    """
+    tool = yosys_engine(yosys, step=_STEP)
+    command, identity = compiler()
+    flags = (*_FLAGS, f"-O{optimise}")
+    try:
+        rtlil = design.rtlil.read_bytes()
+    except OSError as error:
+        raise UserError(f"{_STEP}: cannot read {design.rtlil}: {error.strerror}") from None
+    parts = (rtlil, design.top, repr(design.params), _TEMPLATE.read_bytes(), identity, *flags)
+    key = content_key((*parts, _SCRIPT, tool.name, tool_version(tool.distribution)))
+
+    def make(folder: Path) -> None:
+        if progress is not None:
+            progress("compiling RTL", 0, 1)
+        (folder / "design.il").write_bytes(rtlil)
+        run_yosys(_SCRIPT, cwd=folder, engine=yosys, step=_STEP)
+        _write_driver(folder, design)
+        runtime = _runtime(tool.package)
+        words = [*command, *flags, "-I", runtime, "driver.cc", "-o", "design.so"]
+        code, output = run_command(words, cwd=folder)
+        if code:
+            raise UserError(f"{_STEP}: {command[0]} stopped: {_first_error(output)}")
+        for name in ("design.il", "design.cc", "driver.cc"):
+            (folder / name).unlink()
+        if progress is not None:
+            progress("compiling RTL", 1, 1)
+
+    return cached("cxxrtl", key, make) / "design.so"
+
+
+@lru_cache
+def compiler() -> tuple[tuple[str, ...], str]:
+    """Return the C++ compiler's command (``CXX``, else the first of c++, g++, clang++) and its identity."""
+    chosen = os.environ.get("CXX", "").split()
+    for name in [chosen] if chosen else [["c++"], ["g++"], ["clang++"]]:
+        path = shutil.which(name[0])
+        if path is not None:
+            command = (path, *name[1:])
+            _, version = run_command([*command, "--version"], cwd=Path.cwd())
+            return command, f"{command} {version}"
+    looked = chosen[0] if chosen else "c++, g++ or clang++"
+    raise MissingTool(
+        f"no C++ compiler ({looked}) for {_STEP}: install g++ or clang, or name one with CXX, or use another engine"
+    )
+
+
+def _write_driver(folder: Path, design: Design) -> None:
+    params, code = design.params, (folder / "design.cc").read_text(encoding="utf-8")
+    form = out_format(params)
+    names = {
+        key: _mangle(name)
+        for key, name in {
+            "clk": "clk",
+            "rst": "rst",
+            **{f"{stream}_{wire}": f"{stream}__{wire}" for stream in ("events", "out") for wire in _WIRES},
+        }.items()
+    }
+    driver = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(_TEMPLATE.read_text("utf-8"))
+    text = driver.render(
+        names,
+        top=_mangle(design.top),
+        prev_clk="prev_" + _mangle("clk"),
+        out_words=form.words,
+        last_bit=form.tick_bit + 1,
+        one_pass="bool converged = false" not in code,
+        probes=[_probe(k, core) for k, core in enumerate(params.cores)] if params.debug else [],
+    )
+    (folder / "driver.cc").write_text(text, encoding="utf-8")
+
+
+_WIRES = ("payload", "valid", "ready")
+
+
+def _probe(core: int, params: CoreParams) -> dict:
+    fields = ["group", "spikes", "membranes", *(["currents"] if params.neuron.synapse else [])]
+    return {
+        "valid": _mangle(f"probe_{core}__valid"),
+        "ports": [_mangle(f"probe_{core}__{name}") for name in fields],
+        "words": sum(probe_words(params)),
+    }
+
+
+def _mangle(name: str) -> str:
+    """Name of a public wire or module in C++, by the rule of write_cxxrtl."""
+    escape = {"_": "__"}
+    return "p_" + "".join(escape.get(c, c if c.isalnum() else f"_{ord(c):x}_") for c in name)
+
+
+def _runtime(package: str) -> Path:
+    spec = util.find_spec(package)
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        folder = Path(place) / "share" / "include" / "backends" / "cxxrtl" / "runtime"
+        if folder.is_dir():
+            return folder
+    raise MissingTool(f"{package} has no CXXRTL runtime for {_STEP}: pip install --force-reinstall {package}")
+
+
+def _first_error(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "no message")

@@ -1,0 +1,73 @@
+"""The debug ports: records of update groups to the states of every neuron at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...hw.params import AcceleratorParams, CoreParams
+from ..faults import ProtocolFault
+from ..tokens import bit_field, sign_extend
+from .run import Probe
+
+__all__ = ["probe_words", "read_probes"]
+
+
+def probe_words(core: CoreParams) -> list[int]:
+    """Return the 64-bit words of group, spikes, membranes and currents in a record of a core's probe."""
+    lanes, neuron = core.update_lanes, core.neuron
+    return [1, *(-(-bits // 64) for bits in (lanes, lanes * neuron.state_bits, lanes * neuron.synapse_bits))]
+
+
+def read_probes(
+    params: AcceleratorParams, records: Sequence[np.ndarray], *, samples: int, steps: int
+) -> dict[str, Probe]:
+    """Turn the records of every core's probe into arrays.
+
+    Parameters
+    ----------
+    records : sequence of ndarray
+        One a core: uint64 (records, words), fields as `probe_words` lays them out.
+
+    Raises
+    ------
+    ProtocolFault
+        A record too many or too few, or a group out of order; names population, sample and step.
+    """
+    cores = zip(params.cores, records, strict=True)
+    return {core.name: _read(core, record, samples, steps) for core, record in cores}
+
+
+def _read(core: CoreParams, records: np.ndarray, samples: int, steps: int) -> Probe:
+    neuron = core.neuron
+    groups = -(-neuron.neurons // core.update_lanes)
+    _check_groups(core.name, records[:, 0], groups, samples, steps)
+    _, spikes, membranes, currents = np.split(records, np.cumsum(probe_words(core))[:-1], axis=1)
+    shape = (samples, steps, groups * core.update_lanes)
+
+    def neurons(words: np.ndarray, bits: int) -> np.ndarray:
+        lanes = [bit_field(words, lane * bits, bits) for lane in range(core.update_lanes)]
+        return np.stack(lanes, axis=1).reshape(shape)[..., : neuron.neurons]
+
+    def state(words: np.ndarray, bits: int) -> np.ndarray:
+        return sign_extend(neurons(words, bits), bits)
+
+    return Probe(
+        spikes=neurons(spikes, 1).astype(np.uint8) if neuron.spiking else None,
+        membranes=state(membranes, neuron.state_bits),
+        currents=state(currents, neuron.synapse_bits) if neuron.synapse else None,
+    )
+
+
+def _check_groups(name: str, found: np.ndarray, groups: int, samples: int, steps: int) -> None:
+    due = np.tile(np.arange(groups, dtype=np.uint64), samples * steps)
+    common = min(len(due), len(found))
+    wrong = np.flatnonzero(due[:common] != found[:common])
+    at = int(wrong[0]) if len(wrong) else common
+    if at < max(len(due), len(found)):
+        sample, step = divmod(at // groups, steps)
+        said = f"group {found[at]}" if at < len(found) else "nothing"
+        raise ProtocolFault(
+            f"probe of {name}, sample {sample}, step {step}: {said} where group {at % groups} is due"
+        )

@@ -1,0 +1,256 @@
+"""Samples to token streams and back: what crosses the two ports of an accelerator.
+
+The formats are those of ``docs/verification.md``. All of it is vectorised over samples and steps;
+nothing here knows which engine moves the tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..hw.params import AcceleratorParams, ReadoutKind, bits_for_unsigned
+from .faults import ProtocolFault
+
+__all__ = [
+    "TokenFormat",
+    "Tokens",
+    "bit_field",
+    "events_format",
+    "input_tokens",
+    "out_format",
+    "read_output",
+    "sign_extend",
+]
+
+_WORD_BITS = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenFormat:
+    """Fields of a stream's payload, from bit 0: index, value, tick, last.
+
+    Attributes
+    ----------
+    indices : int
+        Number of distinct indices: input channels or output neurons.
+    value_bits : int
+        Width of the value (0: none).
+    signed : bool
+        Whether the value is two's complement.
+    """
+
+    indices: int
+    value_bits: int = 0
+    signed: bool = False
+
+    @property
+    def index_bits(self) -> int:
+        """Width of the index."""
+        return bits_for_unsigned(self.indices - 1)
+
+    @property
+    def tick_bit(self) -> int:
+        """Position of the tick flag; `last` is the bit above it."""
+        return self.index_bits + self.value_bits
+
+    @property
+    def payload_bits(self) -> int:
+        """Width of the payload."""
+        return self.tick_bit + 2
+
+    @property
+    def words(self) -> int:
+        """64-bit words that hold a payload."""
+        return -(-self.payload_bits // _WORD_BITS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """The payloads of several samples, one after the other.
+
+    Attributes
+    ----------
+    words : ndarray
+        (tokens, words) uint64, least significant word first.
+    offsets : ndarray
+        (samples + 1,) int64: sample s is ``words[offsets[s] : offsets[s + 1]]``.
+    """
+
+    words: np.ndarray
+    offsets: np.ndarray
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return len(self.offsets) - 1
+
+
+def events_format(params: AcceleratorParams) -> TokenFormat:
+    """Return the format of the input stream of an accelerator."""
+    return TokenFormat(indices=params.cores[0].array.sources)
+
+
+def out_format(params: AcceleratorParams) -> TokenFormat:
+    """Return the format of the output stream of an accelerator."""
+    neuron = params.cores[-1].neuron
+    if params.readout is ReadoutKind.MEMBRANE:
+        return TokenFormat(indices=neuron.neurons, value_bits=neuron.state_bits, signed=True)
+    if params.readout is ReadoutKind.COUNTS:
+        return TokenFormat(indices=neuron.neurons, value_bits=params.count_bits)
+    return TokenFormat(indices=neuron.neurons)
+
+
+def input_tokens(x: np.ndarray, form: TokenFormat, *, order_seed: int | None = None) -> Tokens:
+    """Turn spike counts into the tokens of the input stream.
+
+    Parameters
+    ----------
+    x : ndarray
+        (samples, steps, channels) uint8; a count of n is n events.
+    form : TokenFormat
+        Format of the stream; ``form.indices`` channels.
+    order_seed : int, optional
+        Shuffle the events of every step with this seed. Default: ascending index.
+
+    Raises
+    ------
+    ValueError
+        The shape of `x` does not fit `form`.
+    """
+    if x.ndim != 3 or x.shape[2] != form.indices or not x.shape[1]:
+        raise ValueError(f"Input must be (samples, steps, {form.indices}) with a step or more, not {x.shape}")
+    samples, steps, channels = x.shape
+    cell = np.flatnonzero(x)
+    cell = np.repeat(cell, x.reshape(-1)[cell])
+    row, channel = np.divmod(cell, channels)
+    if order_seed is not None:
+        order = np.lexsort((np.random.default_rng(order_seed).random(len(row)), row))
+        channel = channel[order]
+    rows = samples * steps
+    # Row r has r ticks before it, so its events shift by r and its own tick closes it.
+    ticks = np.cumsum(np.bincount(row, minlength=rows)) + np.arange(rows)
+    words = np.empty((len(row) + rows, 1), np.uint64)
+    words[np.arange(len(row)) + row, 0] = channel
+    words[ticks, 0] = 1 << form.tick_bit
+    words[ticks[steps - 1 :: steps], 0] |= np.uint64(1 << (form.tick_bit + 1))
+    return Tokens(words=words, offsets=np.concatenate(([0], ticks[steps - 1 :: steps] + 1)))
+
+
+def read_output(
+    tokens: Tokens, form: TokenFormat, readout: ReadoutKind, *, steps: int, first_sample: int = 0
+) -> np.ndarray:
+    """Read the output stream of several samples, checking its protocol.
+
+    Parameters
+    ----------
+    tokens, form, readout
+        The stream, its format and what it carries.
+    steps : int
+        Time steps of a sample.
+    first_sample : int
+        What error messages call the first sample.
+
+    Returns
+    -------
+    ndarray
+        SPIKES: uint8 (samples, steps, neurons). MEMBRANE: int64 (samples, steps, neurons).
+        COUNTS: int64 (samples, neurons). CLASS: int64 (samples,).
+
+    Raises
+    ------
+    ProtocolFault
+        An index that is out of range, repeated or out of order, a token too many or too few, a
+        missing or early tick or last; names the first sample and step where it is so.
+    """
+    each_step = readout in (ReadoutKind.SPIKES, ReadoutKind.MEMBRANE)
+    stream = _Stream(tokens, form, ticks=steps if each_step else 1, first_sample=first_sample)
+    stream.check_ticks()
+    if readout is ReadoutKind.SPIKES:
+        stream.check_ascending()
+        spikes = np.zeros((tokens.samples, steps, form.indices), np.uint8)
+        spikes[stream.sample, stream.step, stream.index] = 1
+        return spikes
+    if readout is ReadoutKind.CLASS:
+        stream.check_ascending()
+        stream.check_count(1)
+        return stream.index
+    stream.check_count(form.indices)
+    stream.check_ascending()
+    values = stream.value.reshape(tokens.samples, -1, form.indices)
+    return values if readout is ReadoutKind.MEMBRANE else values[:, 0]
+
+
+class _Stream:
+    """The fields of every token that is not a tick, with the sample and step it belongs to."""
+
+    def __init__(self, tokens: Tokens, form: TokenFormat, *, ticks: int, first_sample: int) -> None:
+        self.ticks, self.samples, self.indices = ticks, tokens.samples, form.indices
+        self.first_sample = first_sample
+        sample = np.repeat(np.arange(tokens.samples), np.diff(tokens.offsets))
+        self.tick = bit_field(tokens.words, form.tick_bit, 1).astype(bool)
+        self.last = bit_field(tokens.words, form.tick_bit + 1, 1).astype(bool)
+        before = np.cumsum(self.tick) - self.tick
+        first = np.minimum(tokens.offsets[:-1], max(0, len(before) - 1))
+        base = before[first] if len(before) else np.zeros(tokens.samples, np.int64)
+        self.all_sample, self.all_step = sample, before - base[sample]
+        events = ~self.tick
+        self.sample, self.step = sample[events], self.all_step[events]
+        self.index = bit_field(tokens.words, 0, form.index_bits)[events].astype(np.int64)
+        value = bit_field(tokens.words, form.index_bits, form.value_bits)[events]
+        self.value = sign_extend(value, form.value_bits) if form.signed else value.astype(np.int64)
+
+    def check_ticks(self) -> None:
+        """Exactly `ticks` ticks a sample, `last` on the final one and nowhere else."""
+        everywhere = (self.all_sample, self.all_step)
+        self._none(self.all_step >= self.ticks, *everywhere, "a token after the final tick")
+        final = self.tick & (self.all_step == self.ticks - 1)
+        self._none(self.last & ~final, *everywhere, "last before the final tick")
+        self._none(final & ~self.last, *everywhere, "the final tick without last")
+        found = np.bincount(self.all_sample[self.tick], minlength=self.samples)
+        self._none(found != self.ticks, np.arange(self.samples), found, "no tick")
+
+    def check_ascending(self) -> None:
+        """Indices in range, and ascending within a step."""
+        place = (self.sample, self.step)
+        self._none(self.index >= self.indices, *place, f"an index outside 0..{self.indices - 1}", self.index)
+        same = (np.diff(self.sample) == 0) & (np.diff(self.step) == 0)
+        wrong = np.concatenate(([False], same & (np.diff(self.index) <= 0)))[: len(self.index)]
+        self._none(wrong, *place, "an index that does not ascend", self.index)
+
+    def check_count(self, expected: int) -> None:
+        """Exactly `expected` tokens a step."""
+        found = np.bincount(self.sample * self.ticks + self.step, minlength=self.samples * self.ticks)
+        sample, step = np.divmod(np.arange(len(found)), self.ticks)
+        self._none(found != expected, sample, step, f"not {expected} tokens", found)
+
+    def _none(
+        self,
+        wrong: np.ndarray,
+        sample: np.ndarray,
+        step: np.ndarray,
+        what: str,
+        value: np.ndarray | None = None,
+    ) -> None:
+        for at in np.flatnonzero(wrong)[:1]:
+            which = "" if value is None else f": {value[at]}"
+            place = f"out, sample {self.first_sample + sample[at]}, step {step[at]}"
+            raise ProtocolFault(f"{place}: {what}{which}")
+
+
+def bit_field(words: np.ndarray, start: int, bits: int) -> np.ndarray:
+    """Return bits ``start .. start + bits - 1`` (at most 64) of every row of `words`, as uint64."""
+    if not bits:
+        return np.zeros(len(words), np.uint64)
+    word, shift = divmod(start, _WORD_BITS)
+    value = words[:, word] >> np.uint64(shift)
+    if shift + bits > _WORD_BITS:
+        value = value | (words[:, word + 1] << np.uint64(_WORD_BITS - shift))
+    return value if bits == _WORD_BITS else value & np.uint64((1 << bits) - 1)
+
+
+def sign_extend(value: np.ndarray, bits: int) -> np.ndarray:
+    """Read uint64 values as two's complement numbers of `bits` bits."""
+    spare = _WORD_BITS - bits
+    return (value << np.uint64(spare)).view(np.int64) >> np.int64(spare)
