@@ -1,0 +1,45 @@
+"""RTL text of a plan: the accelerator with the weights of a quantised network."""
+
+from __future__ import annotations
+
+from ..hw.accelerator import Accelerator
+from .errors import UserError
+from .images import weight_rows
+from .ir import QuantisedNetwork
+from .plan import Plan
+from .rtl import Rtl, convert
+from .toolchain.yosys import YosysEngine
+
+__all__ = ["emit", "emit_rtlil", "emit_verilog"]
+
+
+def emit(plan: Plan, network: QuantisedNetwork) -> Rtl:
+    """Convert the accelerator of `plan` with the weights of `network`.
+
+    Raises
+    ------
+    UserError
+        A weight does not fit the plan.
+    """
+    weights = {projection.name: projection.weight for projection in network.projections}
+    try:
+        rows = [
+            weight_rows(weights[projection], core.array)
+            for projection, core in zip(plan.projections, plan.accelerator.cores, strict=True)
+        ]
+    except ValueError as error:
+        raise UserError(f"Network {network.name}: {error}") from None
+    return convert(Accelerator(plan.accelerator, weights=rows))
+
+
+def emit_rtlil(plan: Plan, network: QuantisedNetwork) -> str:
+    """RTLIL of the accelerator of `plan`, memories filled."""
+    return emit(plan, network).rtlil()
+
+
+def emit_verilog(
+    plan: Plan, network: QuantisedNetwork, *, engine: YosysEngine = "auto"
+) -> tuple[str, dict[str, str]]:
+    """Verilog of the accelerator of `plan`, and its memory images by file name."""
+    rtl = emit(plan, network)
+    return rtl.verilog(engine=engine), rtl.images()
