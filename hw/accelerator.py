@@ -70,7 +70,9 @@ class Accelerator(wiring.Component):
             source = core.out
         if self.params.readout is ReadoutKind.CLASS:
             core = self.cores[-1]
-            m.submodules.argmax = argmax = Argmax(neurons=core.params.neuron.neurons, value=core.serialiser.value)
+            m.submodules.argmax = argmax = Argmax(
+                neurons=core.params.neuron.neurons, value=core.serialiser.value
+            )
             wiring.connect(m, source, argmax.values)
             source = argmax.out
         wiring.connect(m, source, wiring.flipped(self.out))

@@ -15,9 +15,26 @@ from amaranth.lib.wiring import In, Out
 from .params import ArrayParams, bits_for_unsigned
 from .signatures import sweep_signature
 
-__all__ = ["LEAD_CYCLES", "MemoryAccumulators", "RegisterAccumulators", "accumulators"]
+__all__ = [
+    "LEAD_CYCLES",
+    "MemoryAccumulators",
+    "RegisterAccumulators",
+    "accumulators",
+    "early_free_cycles",
+    "sweep_cycles",
+]
 
 LEAD_CYCLES = 3  # cycles from taking a tick off the stream to its `swap` here
+
+
+def early_free_cycles(sweep_groups: int) -> int:
+    """Cycles from the start of a sweep to `free`: the next swap then comes behind the last group."""
+    return max(0, sweep_groups - 2 - LEAD_CYCLES)
+
+
+def sweep_cycles(params: ArrayParams) -> int:
+    """Cycles from the swap to the first group of the sweep, at the earliest."""
+    return 1 if params.groups == 1 else 2
 
 
 def accumulators(params: ArrayParams, *, update_lanes: int) -> RegisterAccumulators | MemoryAccumulators:
@@ -86,9 +103,14 @@ class _Accumulators(wiring.Component):
         last = Signal()
         active = Signal()
         final = Signal()
-        m.d.comb += [active.eq(running | (waiting & self.sweep_ready)), final.eq(number == self.sweep_groups - 1)]
-        early = max(0, self.sweep_groups - 2 - LEAD_CYCLES)  # the next swap comes just behind the last group
-        m.d.comb += [self.free.eq(active & (number == early)), self.start.eq(active & ~running)]
+        m.d.comb += [
+            active.eq(running | (waiting & self.sweep_ready)),
+            final.eq(number == self.sweep_groups - 1),
+        ]
+        m.d.comb += [
+            self.free.eq(active & (number == early_free_cycles(self.sweep_groups))),
+            self.start.eq(active & ~running),
+        ]
         with m.If(active):
             m.d.sync += [waiting.eq(0), running.eq(~final), number.eq(Mux(final, 0, number + 1))]
         with m.If(self.swap):
@@ -98,8 +120,6 @@ class _Accumulators(wiring.Component):
 
 class RegisterAccumulators(_Accumulators):
     """One group: an accumulator register a target, and a shadow that shifts `update_lanes` a cycle."""
-
-    SWEEP_CYCLES = 1  # from the swap to the first group, at the earliest
 
     def elaborate(self, platform):
         m = Module()
@@ -113,7 +133,9 @@ class RegisterAccumulators(_Accumulators):
             with m.If(self.add):
                 m.d.sync += [accs[k].eq(accs[k] + weight) for k, weight in enumerate(self._weights())]
             with m.If(active):
-                m.d.sync += shadow.as_value().eq(shadow.as_value()[self.update_lanes * self.params.acc_bits :])
+                m.d.sync += shadow.as_value().eq(
+                    shadow.as_value()[self.update_lanes * self.params.acc_bits :]
+                )
         m.d.comb += [
             self.sweep.strobe.eq(active),
             self.sweep.group.eq(number),
@@ -128,10 +150,8 @@ class MemoryAccumulators(_Accumulators):
     """Several groups: a memory of two banks of `params.groups` words of `lanes` accumulators.
 
     The read-modify-write of a group takes two cycles and the next event reaches the group after
-    `params.groups` >= 2 cycles, so there is no hazard. The first event of a step overwrites, so nothing is cleared.
+    `params.groups` >= 2 cycles, so there is no hazard. The first event of a step overwrites: nothing is cleared.
     """
-
-    SWEEP_CYCLES = 2
 
     def elaborate(self, platform):
         m = Module()

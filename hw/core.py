@@ -51,7 +51,10 @@ class Core(wiring.Component):
         self.array = DenseArray(params.array, rows, update_lanes=lanes)
         self.lif = LifCore(neuron, lanes=lanes, tally_bits=count_bits if self.tallied else None)
         self.serialiser = Serialiser(
-            neurons=neuron.neurons, lanes=lanes, value=self._value(readout, count_bits), only_last=self.tallied
+            neurons=neuron.neurons,
+            lanes=lanes,
+            value=self._value(readout, count_bits),
+            only_last=self.tallied,
         )
         super().__init__(
             {

@@ -62,7 +62,10 @@ def _toward_zero(x: Value, params: DecayParams) -> Value:
 
 def _constant_product(p: Pipeline, x: Staged, params: DecayParams, name: str) -> Staged:
     assert isinstance(params.factor, int)
-    terms = [(sign, Staged(x.value.shift_left(shift), x.stage)) for sign, shift in canonical_signed_digits(params.factor)]
+    terms = [
+        (sign, Staged(x.value.shift_left(shift), x.stage))
+        for sign, shift in canonical_signed_digits(params.factor)
+    ]
     if params.rounding is Rounding.TRUNC0:
         terms.append((1, Staged(_toward_zero(x.value, params), x.stage)))
     terms.sort(key=lambda term: -term[0])  # a positive term first: no negation

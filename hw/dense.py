@@ -12,7 +12,7 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .accumulators import LEAD_CYCLES, accumulators
+from .accumulators import LEAD_CYCLES, accumulators, sweep_cycles
 from .params import ArrayParams, bits_for_unsigned
 from .signatures import event_stream, sweep_signature
 from .weight_memory import WeightMemory
@@ -52,7 +52,7 @@ class DenseArray(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from taking a tick to the first strobe of its sweep, when nothing waits."""
-        return LEAD_CYCLES + self.accumulators.SWEEP_CYCLES
+        return LEAD_CYCLES + sweep_cycles(self.params)
 
     def elaborate(self, platform):
         m = Module()

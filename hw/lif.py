@@ -1,12 +1,10 @@
 """LIF core: updates a population, `lanes` neurons a cycle, for every neuron kind.
 
-The kind is a matter of parameters (hw/params.py): integrate-and-fire, leaky, with a synaptic current, without a
-threshold. Gates that a kind does not use are not built.
+The kind is a matter of parameters (hw/params.py): integrate-and-fire, leaky, with a synaptic current, without
+a threshold. Gates that a kind does not use are not built.
 """
 
 from __future__ import annotations
-
-from functools import cached_property
 
 from amaranth import Cat, Const, Module, Signal, signed
 from amaranth.hdl import Shape
@@ -20,7 +18,39 @@ from .signatures import sweep_signature, update_signature
 from .staged import Pipeline
 from .state_store import StateStore
 
-__all__ = ["LifCore"]
+__all__ = ["LifCore", "state_layout", "update_latency"]
+
+
+def state_layout(params: NeuronParams, *, tally_bits: int | None = None) -> data.StructLayout:
+    """What is kept of a neuron between steps: any of v, i, tally."""
+    fields: dict[str, Shape] = {}
+    if params.membrane is not None or params.threshold is None:
+        fields["v"] = signed(params.state_bits)
+    if params.synapse is not None:
+        fields["i"] = signed(params.synapse_bits)
+    if tally_bits is not None:
+        fields["tally"] = tally_shape(params, tally_bits)
+    return data.StructLayout(fields)
+
+
+def update_latency(params: NeuronParams, *, tally_bits: int | None = None) -> int:
+    """Cycles a group of neurons takes through the LIF core."""
+    state = Signal(state_layout(params, tally_bits=tally_bits))
+    words = {name: Signal(shape) for name, (shape, _) in parameter_fields(params).items()}
+    lane = _lane(Pipeline(), params, state, Signal(signed(params.acc_bits)), words)
+    return StateStore.READ_CYCLES + lane.v.stage
+
+
+def _lane(p: Pipeline, params: NeuronParams, state: data.View, acc: Signal, words: dict) -> NeuronOutputs:
+    fields = state.shape().members
+    inputs = NeuronInputs(
+        acc=acc,
+        v=state["v"] if "v" in fields else Const(0, signed(params.state_bits)),
+        i=state["i"] if "i" in fields else None,
+        tally=state["tally"] if "tally" in fields else None,
+        words=words,
+    )
+    return neuron_pipeline(p, params, inputs)
 
 
 class LifCore(wiring.Component):
@@ -50,6 +80,7 @@ class LifCore(wiring.Component):
         self.params = params
         self.lanes = lanes
         self.groups = -(-params.neurons // lanes)
+        self.tally_bits = tally_bits
         self.tally: Shape | None = None if tally_bits is None else tally_shape(params, tally_bits)
         super().__init__(
             {
@@ -66,46 +97,23 @@ class LifCore(wiring.Component):
             }
         )
 
-    @cached_property
+    @property
     def latency(self) -> int:
         """Cycles from a sweep's strobe to its update's strobe."""
-        scratch = Pipeline()
-        state = Signal(self._state_layout())
-        lane = self._lane(scratch, state, Signal(signed(self.params.acc_bits)), self._word_signals())
-        return StateStore.READ_CYCLES + lane.v.stage
+        return update_latency(self.params, tally_bits=self.tally_bits)
 
     @property
     def gap_cycles(self) -> int:
         """Least distance between the starts of two sweeps."""
         return max(self.groups, self.latency + 1)
 
-    def _state_layout(self) -> data.StructLayout:
-        fields: dict[str, Shape] = {}
-        if self.params.membrane is not None or self.params.threshold is None:
-            fields["v"] = signed(self.params.state_bits)
-        if self.params.synapse is not None:
-            fields["i"] = signed(self.params.synapse_bits)
-        if self.tally is not None:
-            fields["tally"] = self.tally
-        return data.StructLayout(fields)
-
-    def _word_signals(self) -> dict:
-        return {name: Signal(shape) for name, (shape, _) in parameter_fields(self.params).items()}
-
-    def _lane(self, p: Pipeline, state: data.View, acc: Signal, words: dict) -> NeuronOutputs:
-        fields = self._state_layout().members
-        inputs = NeuronInputs(
-            acc=acc,
-            v=state["v"] if "v" in fields else Const(0, signed(self.params.state_bits)),
-            i=state["i"] if "i" in fields else None,
-            tally=state["tally"] if "tally" in fields else None,
-            words=words,
-        )
-        return neuron_pipeline(p, self.params, inputs)
+    @property
+    def _layout(self) -> data.StructLayout:
+        return state_layout(self.params, tally_bits=self.tally_bits)
 
     def elaborate(self, platform):
         m = Module()
-        states = data.ArrayLayout(self._state_layout(), self.lanes)
+        states = data.ArrayLayout(self._layout, self.lanes)
         m.submodules.store = store = StateStore(width=states.size, groups=self.groups)
         first_sweep = self._first_sweep(m)
         m.d.comb += [store.r_group.eq(self.sweep.group), store.r_zero.eq(first_sweep)]
@@ -114,7 +122,7 @@ class LifCore(wiring.Component):
         accs = self._accs(m)
         words = self._words(m)
         old = data.View(states, store.r_data)
-        lanes = [self._lane(p, old[k], accs[k], words[k]) for k in range(self.lanes)]
+        lanes = [_lane(p, self.params, old[k], accs[k], words[k]) for k in range(self.lanes)]
         self._drive_update(m, p, lanes)
         self._write_back(m, store, lanes, states)
         return m
@@ -152,7 +160,12 @@ class LifCore(wiring.Component):
             control = held
         strobe, final, last, group = control[0], control[1], control[2], control[3:]
         update = self.update
-        m.d.comb += [update.strobe.eq(strobe), update.final.eq(final), update.last.eq(last), update.group.eq(group)]
+        m.d.comb += [
+            update.strobe.eq(strobe),
+            update.final.eq(final),
+            update.last.eq(last),
+            update.group.eq(group),
+        ]
         for k, lane in enumerate(lanes):
             m.d.comb += update.membranes[k].eq(lane.v.value)
             if lane.i is not None:
@@ -170,10 +183,12 @@ class LifCore(wiring.Component):
             bits.append(spike & ~final if k >= padded_from else spike)
         return Cat(*bits)
 
-    def _write_back(self, m: Module, store: StateStore, lanes: list[NeuronOutputs], states: data.ArrayLayout) -> None:
+    def _write_back(
+        self, m: Module, store: StateStore, lanes: list[NeuronOutputs], states: data.ArrayLayout
+    ) -> None:
         new = Signal(states)
         for k, lane in enumerate(lanes):
-            for name in self._state_layout().members:
+            for name in self._layout.members:
                 m.d.comb += new[k][name].eq(getattr(lane, name).value)
         m.d.comb += [
             store.w_en.eq(self.update.strobe),

@@ -86,7 +86,9 @@ class _Lane:
 
     def compare(self, v: Staged, name: str) -> Staged:
         greater = self.params.compare is Compare.GT
-        return self.p.register(lambda v, t: v > t if greater else v >= t, v, self.word("threshold"), name=name)
+        return self.p.register(
+            lambda v, t: v > t if greater else v >= t, v, self.word("threshold"), name=name
+        )
 
     def synapse(self) -> tuple[Staged, Staged | None]:
         """Synaptic input of the membrane, and the new synaptic current."""
@@ -120,7 +122,9 @@ class _Lane:
         return x, fired
 
     def minus_threshold(self, v: Staged, condition: Staged, name: str) -> Staged:
-        return self.p.register(lambda v, c, t: v - Mux(c, t, 0), v, condition, self.word("threshold"), name=name)
+        return self.p.register(
+            lambda v, c, t: v - Mux(c, t, 0), v, condition, self.word("threshold"), name=name
+        )
 
     def select(self, condition: Staged | None, yes: Staged, no: Staged, name: str) -> Staged:
         assert condition is not None

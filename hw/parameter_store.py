@@ -14,7 +14,10 @@ __all__ = ["ParameterStore", "parameter_fields"]
 
 
 def parameter_fields(params: NeuronParams) -> dict[str, tuple[Shape, tuple[int, ...]]]:
-    """Fields that differ between neurons: name -> shape and values. Decay factors are `synapse_factor`, `membrane_factor`."""
+    """Fields that differ between neurons: name -> shape and values.
+
+    Names are those of `NeuronParams`; decay factors are `synapse_factor` and `membrane_factor`.
+    """
     fields: dict[str, tuple[Shape, tuple[int, ...]]] = {}
     for name in ("threshold", "reset_value", "bias", "leak", "v_min"):
         value = getattr(params, name)
@@ -39,7 +42,9 @@ class ParameterStore(wiring.Component):
     def __init__(self, params: NeuronParams, *, lanes: int):
         self.fields = parameter_fields(params)
         self.groups = -(-params.neurons // lanes)
-        self.layout = data.ArrayLayout(data.StructLayout({k: shape for k, (shape, _) in self.fields.items()}), lanes)
+        self.layout = data.ArrayLayout(
+            data.StructLayout({k: shape for k, (shape, _) in self.fields.items()}), lanes
+        )
         self.lanes = lanes
         super().__init__({"group": In(bits_for_unsigned(self.groups - 1)), "words": Out(self.layout)})
 

@@ -76,7 +76,9 @@ LATE_RESETS = (Reset.LATE_VALUE, Reset.LATE_SUBTRACT)
 
 def bits_for_signed(low: int, high: int) -> int:
     """Bits of the smallest two's complement format that holds `low` and `high` (at least 1)."""
-    return max(1, (high if high >= 0 else ~high).bit_length() + 1, (low if low >= 0 else ~low).bit_length() + 1)
+    return max(
+        1, (high if high >= 0 else ~high).bit_length() + 1, (low if low >= 0 else ~low).bit_length() + 1
+    )
 
 
 def bits_for_unsigned(high: int) -> int:
@@ -277,7 +279,8 @@ class CoreParams:
             raise ValueError(f"Core {self.name}: array and neurons differ in size or accumulator bits")
         if self.update_lanes < 1 or self.array.lanes % self.update_lanes:
             raise ValueError(
-                f"Core {self.name}: update lanes must divide the {self.array.lanes} lanes, not {self.update_lanes}"
+                f"Core {self.name}: update lanes must divide the {self.array.lanes} lanes, "
+                f"not {self.update_lanes}"
             )
 
 
@@ -300,7 +303,14 @@ class AcceleratorParams:
             if not first.neuron.spiking:
                 raise ValueError(f"Core {first.name} does not spike, so it cannot feed {second.name}")
             if first.neuron.neurons != second.array.sources:
-                raise ValueError(f"Core {second.name} takes {second.array.sources} sources, {first.name} has {first.neuron.neurons} neurons")
-        if (self.readout is ReadoutKind.MEMBRANE) == self.cores[-1].neuron.spiking and self.readout is not ReadoutKind.CLASS:
-            raise ValueError(f"A {self.readout} readout does not fit the output population {self.cores[-1].name}")
+                raise ValueError(
+                    f"Core {second.name} takes {second.array.sources} sources, "
+                    f"{first.name} has {first.neuron.neurons} neurons"
+                )
+        if (self.readout is ReadoutKind.MEMBRANE) == self.cores[
+            -1
+        ].neuron.spiking and self.readout is not ReadoutKind.CLASS:
+            raise ValueError(
+                f"A {self.readout} readout does not fit the output population {self.cores[-1].name}"
+            )
         _check_range("Spike counter bits", self.count_bits, 1, 32)

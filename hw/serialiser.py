@@ -32,8 +32,8 @@ class Serialiser(wiring.Component):
         There is room for another sweep.
     out : stream, `event_stream(neurons)` or `value_stream(neurons, value)`
 
-    The queue holds `SWEEPS` whole sweeps, so that neurons never wait inside one. With `only_last`, nothing but
-    the last step of a sample is sent, ticks included.
+    The queue holds `SWEEPS` whole sweeps, so that neurons never wait inside one. With `only_last`, nothing
+    but the last step of a sample is sent, ticks included.
     """
 
     SWEEPS = 2
@@ -130,6 +130,7 @@ class Serialiser(wiring.Component):
 
 def _one_hot_index(one_hot: Value, width: int) -> Value:
     bits = [
-        Cat(*(one_hot[k] for k in range(width) if k >> bit & 1)).any() for bit in range((width - 1).bit_length())
+        Cat(*(one_hot[k] for k in range(width) if k >> bit & 1)).any()
+        for bit in range((width - 1).bit_length())
     ]
     return Cat(*bits) if bits else Const(0, 1)

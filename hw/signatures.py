@@ -9,7 +9,14 @@ from amaranth.lib.wiring import Out
 
 from .params import bits_for_unsigned
 
-__all__ = ["event_layout", "event_stream", "sweep_signature", "update_signature", "value_layout", "value_stream"]
+__all__ = [
+    "event_layout",
+    "event_stream",
+    "sweep_signature",
+    "update_signature",
+    "value_layout",
+    "value_stream",
+]
 
 
 def event_layout(channels: int) -> data.StructLayout:

@@ -53,7 +53,9 @@ class Pipeline:
             self._kept.append(x)
         return self._delayed[key]
 
-    def register(self, function: Callable[..., ValueLike], *operands: Staged, name: str, shape: Shape | None = None) -> Staged:
+    def register(
+        self, function: Callable[..., ValueLike], *operands: Staged, name: str, shape: Shape | None = None
+    ) -> Staged:
         """Register behind ``function(*values)`` of aligned operands; one stage later than the latest."""
         stage = max((x.stage for x in operands if not x.constant), default=0)
         result = Value.cast(function(*(self.delay(x, stage).value for x in operands)))

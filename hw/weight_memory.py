@@ -17,7 +17,7 @@ __all__ = ["WeightMemory"]
 class WeightMemory(wiring.Component):
     """Initialised memory of `params.rows` words of `params.row_bits`; `row` follows `address` by two cycles.
 
-    Nothing stands between the memory and its output register, so that the register can be the block RAM's own.
+    Nothing stands between the memory and its output register, so that the register can be the RAM's own.
     """
 
     READ_CYCLES = 2
