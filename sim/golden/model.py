@@ -1,0 +1,98 @@
+"""The golden model: a quantised network in NumPy integers, which the RTL equals bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from ...gen.errors import UserError
+from ...gen.ir import QuantisedNetwork, QuantisedPopulation
+from ...hw.params import bits_for_signed
+from .inputs import check_counts, input_events
+from .neuron import State, initial_state, neuron_arrays, step
+from .rule import Outcome
+from .run import Run
+from .traverse import traverse
+
+__all__ = ["accumulator_range", "run_golden"]
+
+
+def run_golden(
+    network: QuantisedNetwork, x: np.ndarray, *, record: bool = False, keep: Collection[str] | None = None
+) -> Run:
+    """Run a quantised network.
+
+    Parameters
+    ----------
+    network : QuantisedNetwork
+    x : ndarray of uint8
+        (samples, steps, *input shape) or (samples, steps, channels), event counts.
+    record : bool
+        Keep membranes and synaptic currents of all populations, int64 in state LSB.
+    keep : collection of str or None
+        Populations whose arrays are kept, beside the outputs; None: all.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    UserError
+        Input of a wrong shape or type, or with a count above `input_max`; weights that need more
+        than a population's `acc_bits`.
+    """
+    events = input_events(network, x)
+    check_counts(events, name=network.name, input_max=network.input_max)
+    rules = {population.name: _IntegerRule(network, population) for population in network.populations}
+    return traverse(network, rules, events, record=record, keep=keep)
+
+
+def accumulator_range(network: QuantisedNetwork, target: str) -> tuple[int, int]:
+    """Smallest and largest value that an accumulator of `target` can take within a step.
+
+    Every partial sum, in whatever order, lies between the two: the sum of the negative and the sum
+    of the positive weights of a neuron, each times the most events of its source in a step.
+
+    Returns
+    -------
+    tuple of int
+        (low <= 0, high >= 0)
+    """
+    inputs = {node.name for node in network.inputs}
+    low = high = 0
+    for projection in network.into(target):
+        most = network.input_max if projection.source in inputs else 1
+        low = low + np.minimum(projection.weight, 0).sum(axis=1, dtype=np.int64) * most
+        high = high + np.maximum(projection.weight, 0).sum(axis=1, dtype=np.int64) * most
+    return int(np.min(low)), int(np.max(high))
+
+
+class _IntegerRule:
+    """Arithmetic of the number contract."""
+
+    state_dtype = np.dtype(np.int64)
+    spike_dtype = np.dtype(np.uint8)
+
+    def __init__(self, network: QuantisedNetwork, population: QuantisedPopulation) -> None:
+        low, high = accumulator_range(network, population.name)
+        acc_bits = population.neuron.acc_bits
+        if bits_for_signed(low, high) > acc_bits:
+            raise UserError(
+                f"Population {population.name}: accumulators reach {low} .. {high}, which needs"
+                f" {bits_for_signed(low, high)} accumulator bits, not {acc_bits}"
+            )
+        # A float holds every whole number up to 2**24, a double up to 2**53: below that, the partial
+        # sums of a matrix product are exact in whatever order they are added, fused or not.
+        self.acc_dtype = np.dtype(np.float32 if max(-low, high) <= 1 << 24 else np.float64)
+        self.spiking = population.spiking
+        self.has_current = population.neuron.synapse is not None
+        self._neuron = neuron_arrays(population.neuron)
+
+    def start(self, samples: int) -> State:
+        return initial_state(self._neuron, samples)
+
+    def step(self, state: State, acc: np.ndarray) -> Outcome:
+        state, spikes, saturations = step(self._neuron, state, acc)
+        return Outcome(state, state.v, state.i, spikes, saturations)

@@ -1,0 +1,111 @@
+"""What a network did on a set of samples: spikes, states and saturations of its populations."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...gen.ir import Network, QuantisedNetwork
+from .rule import Outcome, Rule
+
+__all__ = ["Run", "Tape"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Run:
+    """Result of a run, of the float reference or of the golden model alike.
+
+    All arrays have the shape (samples, steps, neurons).
+
+    Attributes
+    ----------
+    outputs : tuple of str
+        Populations that are read, in the network's order.
+    spikes : mapping of str to ndarray
+        Spiking populations: spikes of each step; uint8, 0 or 1, or uint16 counts where spikes are graded.
+    membranes : mapping of str to ndarray
+        Membrane after each step (after reset, v_min and saturation), without the population's offset:
+        float64, or int64 in state LSB. Populations without spikes; all of them in a recorded run.
+    currents : mapping of str to ndarray
+        Synaptic current after each step, like `membranes`; only in a recorded run.
+    saturations : mapping of str to int
+        How often a state of the population was saturated (always 0 in floating point).
+    """
+
+    outputs: tuple[str, ...]
+    spikes: Mapping[str, np.ndarray]
+    membranes: Mapping[str, np.ndarray]
+    currents: Mapping[str, np.ndarray]
+    saturations: Mapping[str, int]
+
+    @property
+    def output(self) -> np.ndarray:
+        """Spikes of the first output population, or its membranes where it does not spike."""
+        name = self.outputs[0]
+        return self.spikes[name] if name in self.spikes else self.membranes[name]
+
+
+class Tape:
+    """The arrays of a `Run` while they are filled.
+
+    Parameters
+    ----------
+    network : Network or QuantisedNetwork
+    rules : mapping of str to Rule
+        By population.
+    samples, steps : int
+    record : bool
+        Keep membranes and synaptic currents too.
+    keep : collection of str or None
+        Populations that are kept beside the outputs; None: all.
+    """
+
+    def __init__(
+        self,
+        network: Network | QuantisedNetwork,
+        rules: Mapping[str, Rule],
+        *,
+        samples: int,
+        steps: int,
+        record: bool,
+        keep: Collection[str] | None,
+    ) -> None:
+        self._outputs = network.outputs
+        self._saturations = dict.fromkeys(rules, 0)
+        self._spikes: dict[str, np.ndarray] = {}
+        self._membranes: dict[str, np.ndarray] = {}
+        self._currents: dict[str, np.ndarray] = {}
+        for population in network.populations:
+            if keep is None or population.name in keep or population.name in network.outputs:
+                shape = (samples, steps, population.size)
+                self._open(population.name, rules[population.name], shape, record=record)
+
+    def _open(self, name: str, rule: Rule, shape: tuple[int, ...], *, record: bool) -> None:
+        if rule.spiking:
+            self._spikes[name] = np.empty(shape, dtype=rule.spike_dtype)
+        if record or not rule.spiking:
+            self._membranes[name] = np.empty(shape, dtype=rule.state_dtype)
+        if record and rule.has_current:
+            self._currents[name] = np.empty(shape, dtype=rule.state_dtype)
+
+    def write(self, name: str, samples: slice, step: int, outcome: Outcome) -> None:
+        """Note what one step of one population gave for some samples."""
+        self._saturations[name] += outcome.saturations
+        if name in self._spikes:
+            self._spikes[name][samples, step] = outcome.spikes
+        if name in self._membranes:
+            self._membranes[name][samples, step] = outcome.v
+        if name in self._currents:
+            self._currents[name][samples, step] = outcome.i
+
+    def run(self) -> Run:
+        """The finished run."""
+        return Run(
+            outputs=self._outputs,
+            spikes=self._spikes,
+            membranes=self._membranes,
+            currents=self._currents,
+            saturations=self._saturations,
+        )

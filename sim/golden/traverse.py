@@ -1,0 +1,201 @@
+"""The one walk over a network's topology that the float reference and the golden model share.
+
+Populations are grouped into blocks. Within a block spikes feed back from one step to the next, so
+its populations run side by side, step by step; between blocks everything of a window of steps is
+known, so the synaptic input of all its steps and samples is one matrix product. A feed-forward
+population is a block of its own without inner projections.
+
+Samples are taken in chunks and steps in windows, so the working memory grows with neither.
+Inside, arrays are (steps, samples, neurons): what one step needs is contiguous.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from ...gen.errors import UserError
+from ...gen.ir import Network, Projection, QuantisedNetwork, QuantisedProjection
+from .rule import Rule
+from .run import Run, Tape
+
+__all__ = ["Block", "make_blocks", "traverse"]
+
+AnyNetwork = Network | QuantisedNetwork
+AnyProjection = Projection | QuantisedProjection
+
+_CHUNK_SAMPLES = 256  # the states of a chunk stay in the cache
+_WINDOW_BYTES = 1 << 25  # of the widest matrix of a window
+
+
+class Block(NamedTuple):
+    """Populations that run step by step together.
+
+    `inner` are the projections among them, `outer` those that come from inputs and earlier blocks.
+    """
+
+    names: tuple[str, ...]
+    inner: tuple[AnyProjection, ...]
+    outer: tuple[AnyProjection, ...]
+
+
+def make_blocks(network: AnyNetwork) -> tuple[Block, ...]:
+    """Split the populations, in their order, wherever no recurrent projection leads back across.
+
+    Raises
+    ------
+    UserError
+        A projection goes backward without being recurrent, or starts at a population without spikes.
+    """
+    place = {population.name: k for k, population in enumerate(network.populations)}
+    joined = [False] * len(network.populations)  # joined[k]: in one block with the population before
+    for projection in network.projections:
+        first, last = place[projection.target], place.get(projection.source, -1)
+        if last >= 0 and not network.populations[last].spiking:
+            raise UserError(f"Population {projection.source} has no spikes to send to {projection.target}")
+        if last >= first and not projection.recurrent:
+            raise UserError(f"Projection {projection.name} goes backward, so it must be recurrent")
+        joined[first + 1 : last + 1] = [True] * max(0, last - first)
+    starts = [k for k, join in enumerate(joined) if not join] + [len(joined)]
+    groups = (network.populations[a:b] for a, b in itertools.pairwise(starts))
+    return tuple(_block(network, tuple(p.name for p in group)) for group in groups)
+
+
+def _block(network: AnyNetwork, names: tuple[str, ...]) -> Block:
+    into = [p for p in network.projections if p.target in names]
+    inner = tuple(p for p in into if p.source in names)
+    return Block(names, inner, tuple(p for p in into if p.source not in names))
+
+
+def traverse(
+    network: AnyNetwork,
+    rules: Mapping[str, Rule],
+    x: np.ndarray,
+    *,
+    record: bool = False,
+    keep: Collection[str] | None = None,
+) -> Run:
+    """Run `network` with one rule a population.
+
+    Parameters
+    ----------
+    network : Network or QuantisedNetwork
+    rules : mapping of str to Rule
+        By population.
+    x : ndarray
+        (samples, steps, channels), uint8.
+    record : bool
+        Keep membranes and synaptic currents too.
+    keep : collection of str or None
+        Populations whose arrays are kept, beside the outputs; None: all.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    UserError
+        See `make_blocks`.
+    """
+    samples, steps = x.shape[:2]
+    tape = Tape(network, rules, samples=samples, steps=steps, record=record, keep=keep)
+    blocks = make_blocks(network)
+    weights = {p.name: p.weight.astype(rules[p.target].acc_dtype) for p in network.projections}
+    chunk, window = _extent(network)
+    for sample in range(0, samples, chunk):
+        part = slice(sample, min(samples, sample + chunk))
+        walk = _Walk(network, rules, weights, tape, blocks=blocks, samples=part)
+        for step in range(0, steps, window):
+            walk.run(x[part, step : step + window], step)
+    return tape.run()
+
+
+def _extent(network: AnyNetwork) -> tuple[int, int]:
+    """Samples of a chunk and steps of a window."""
+    widest = max([sum(node.size for node in network.inputs), *(p.size for p in network.populations)])
+    chunk = max(1, min(_CHUNK_SAMPLES, _WINDOW_BYTES // (8 * widest)))
+    return chunk, max(1, _WINDOW_BYTES // (8 * widest * chunk))
+
+
+class _Walk:
+    """One chunk of samples on its way through the steps."""
+
+    def __init__(
+        self,
+        network: AnyNetwork,
+        rules: Mapping[str, Rule],
+        weights: Mapping[str, np.ndarray],
+        tape: Tape,
+        *,
+        blocks: tuple[Block, ...],
+        samples: slice,
+    ) -> None:
+        self.rules, self.weights, self.tape, self.blocks, self.samples = rules, weights, tape, blocks, samples
+        self.count = samples.stop - samples.start
+        self.inputs = network.inputs
+        self.sizes = {node.name: node.size for node in (*network.inputs, *network.populations)}
+        self.sources = {p.source for p in network.projections}
+        self.states = {name: rule.start(self.count) for name, rule in rules.items()}
+        # Spikes of the last step of the window before, for projections that come one step late.
+        self.last = {p.source: self._silence(p.source, 1)[0] for p in network.projections if p.recurrent}
+        self.sent: dict[str, np.ndarray] = {}  # by source: (steps, samples, neurons) of this window
+
+    def run(self, x: np.ndarray, step: int) -> None:
+        """Take one window of steps, the first of which is `step`."""
+        cuts = np.cumsum([node.size for node in self.inputs])[:-1]
+        parts = np.split(x.transpose(1, 0, 2), cuts, axis=2)
+        self.sent = {node.name: part for node, part in zip(self.inputs, parts, strict=True)}
+        for block in self.blocks:
+            self._run_block(block, step, x.shape[1])
+        for name in self.last:
+            self.last[name] = self.sent[name][-1]
+
+    def _silence(self, name: str, steps: int) -> np.ndarray:
+        dtype = self.rules[name].spike_dtype if name in self.rules else np.dtype(np.uint8)
+        return np.zeros((steps, self.count, self.sizes[name]), dtype=dtype)
+
+    def _run_block(self, block: Block, first_step: int, steps: int) -> None:
+        accs = {name: self._outer_sum(block, name, steps) for name in block.names}
+        self.sent |= {name: self._silence(name, steps) for name in block.names if name in self.sources}
+        for step in range(steps):
+            for name in block.names:
+                acc = self._add_inner(accs[name][step], block, name, step)
+                outcome = self.rules[name].step(self.states[name], acc)
+                self.states[name] = outcome.state
+                if name in self.sources:
+                    self.sent[name][step] = outcome.spikes
+                self.tape.write(name, self.samples, first_step + step, outcome)
+
+    def _outer_sum(self, block: Block, name: str, steps: int) -> np.ndarray:
+        """Input of all steps from outside the block, (steps, samples, neurons)."""
+        total = None
+        for projection in block.outer:
+            if projection.target == name:
+                part = self._product(projection, self._seen(projection, slice(0, steps)))
+                total = part if total is None else np.add(total, part, out=total)
+        if total is None:
+            return np.zeros((steps, self.count, self.sizes[name]), dtype=self.rules[name].acc_dtype)
+        return total
+
+    def _add_inner(self, acc: np.ndarray, block: Block, name: str, step: int) -> np.ndarray:
+        for projection in block.inner:
+            if projection.target == name:
+                acc = acc + self._product(projection, self._seen(projection, slice(step, step + 1)))[0]
+        return acc
+
+    def _seen(self, projection: AnyProjection, steps: slice) -> np.ndarray:
+        """Spikes that reach the target in `steps` of this window."""
+        sent = self.sent[projection.source]
+        if not projection.recurrent:
+            return sent[steps]
+        before = sent[max(0, steps.start - 1) : steps.stop - 1]
+        return before if steps.start else np.concatenate([self.last[projection.source][None], before])
+
+    def _product(self, projection: AnyProjection, spikes: np.ndarray) -> np.ndarray:
+        weight = self.weights[projection.name]
+        rows = np.ascontiguousarray(spikes, dtype=weight.dtype).reshape(-1, weight.shape[1])
+        return (rows @ weight.T).reshape(*spikes.shape[:2], weight.shape[0])

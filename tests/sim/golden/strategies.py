@@ -1,0 +1,63 @@
+"""Random neuron parameters: every kind, reset, rounding and format, values shared or per neuron."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from spikeloom.hw.params import (
+    LATE_RESETS,
+    Compare,
+    DecayParams,
+    Fire,
+    NeuronParams,
+    Reset,
+    Rounding,
+)
+
+__all__ = ["decays", "neurons"]
+
+
+def per_neuron(count, values):
+    return st.one_of(values, st.tuples(*[values] * count))
+
+
+@st.composite
+def decays(draw, count):
+    frac_bits = draw(st.integers(1, 16))
+    factors = st.one_of(
+        st.integers(0, 1 << frac_bits), st.sampled_from([0, (1 << frac_bits) - 1, 1 << frac_bits])
+    )
+    factor = draw(per_neuron(count, factors))
+    return DecayParams(factor=factor, frac_bits=frac_bits, rounding=draw(st.sampled_from(Rounding)))
+
+
+@st.composite
+def neurons(draw, count, *, max_bits=48):
+    """Parameters of `count` neurons; formats of up to `max_bits`, small ones often, which saturate."""
+    bits = st.one_of(st.integers(2, 10), st.integers(2, max_bits))
+    state_bits = draw(bits)
+    state = st.integers(-(1 << (state_bits - 1)), (1 << (state_bits - 1)) - 1)
+    near = st.one_of(st.integers(-20, 20), st.integers(-(1 << (state_bits + 1)), 1 << (state_bits + 1))).map(
+        lambda v: max(-(1 << 47), min(v, (1 << 47) - 1))
+    )
+    synapse = draw(st.none() | decays(count))
+    membrane = draw(st.none() | decays(count))
+    threshold = draw(st.none() | per_neuron(count, state))
+    resets = [r for r in Reset if membrane is not None or r not in LATE_RESETS]
+    fires = list(Fire) if membrane is not None else [Fire.AFTER]
+    return NeuronParams(
+        neurons=count,
+        acc_bits=draw(bits),
+        state_bits=state_bits,
+        frac_bits=draw(st.one_of(st.integers(0, 6), st.integers(0, 16))),
+        synapse=synapse,
+        synapse_bits=draw(bits) if synapse else 0,
+        membrane=membrane,
+        threshold=threshold,
+        reset=draw(st.sampled_from(resets)) if threshold is not None else Reset.NONE,
+        reset_value=draw(per_neuron(count, state)) if threshold is not None else 0,
+        compare=draw(st.sampled_from(Compare)),
+        fire=draw(st.sampled_from(fires)) if threshold is not None else Fire.AFTER,
+        bias=draw(per_neuron(count, near)),
+        leak=draw(per_neuron(count, near)) if synapse else 0,
+        v_min=draw(st.none() | per_neuron(count, state)),
+    )
