@@ -1,6 +1,6 @@
 """Pack weights into the words of a weight memory, in NumPy and linear in the synapses.
 
-Word ``s * groups + g`` holds the weights of source `s` to the targets ``g * lanes + l``, lane `l` at the
+Word ``g * sources + s`` holds the weights of source `s` to the targets ``g * lanes + l``, lane `l` at the
 bits ``l * weight_bits`` upward. Padding lanes (targets beyond the population) are zero bits.
 """
 
@@ -12,8 +12,8 @@ from ..hw.params import ArrayParams
 
 __all__ = ["weight_rows"]
 
-# Sources are packed in blocks, so that the one byte a bit of the expansion stays small.
-BLOCK_BITS = 1 << 24
+# Rows are packed in blocks, so that their expansion to 16 bytes a weight stays small.
+BLOCK_WEIGHTS = 1 << 20
 
 
 def weight_rows(weight: np.ndarray, array: ArrayParams) -> list[int]:
@@ -36,10 +36,11 @@ def weight_rows(weight: np.ndarray, array: ArrayParams) -> list[int]:
         The shape or a weight does not fit `array`.
     """
     _check(weight, array)
-    block = max(1, BLOCK_BITS // (array.groups * array.row_bits))
+    block = max(1, BLOCK_WEIGHTS // array.lanes)
     rows: list[int] = []
-    for start in range(0, array.sources, block):
-        rows += _pack(weight[:, start : start + block], array)
+    for target in range(0, array.targets, array.lanes):
+        for source in range(0, array.sources, block):
+            rows += _pack(weight[target : target + array.lanes, source : source + block], array)
     return rows
 
 
@@ -62,12 +63,12 @@ def _check(weight: np.ndarray, array: ArrayParams) -> None:
 
 
 def _pack(weight: np.ndarray, array: ArrayParams) -> list[int]:
-    """Words of the sources in `weight`: (targets, some sources)."""
-    codes = (weight < 0).astype(np.uint16) if array.weight_bits == 1 else weight.astype(np.uint16)
-    padded = np.zeros((weight.shape[1], array.groups * array.lanes), np.uint16)
-    padded[:, : array.targets] = codes.T
-    bits = np.unpackbits(padded.astype("<u2").view(np.uint8).reshape(-1, 2), axis=1, bitorder="little")
-    bits = bits[:, : array.weight_bits].reshape(-1, array.row_bits)
+    """Words of a part of one group: (at most `lanes` targets, some sources)."""
+    targets, sources = weight.shape
+    codes = np.zeros((sources, array.lanes), "<u2")
+    codes[:, :targets] = (weight < 0).T if array.weight_bits == 1 else weight.astype(np.uint16).T
+    bits = np.unpackbits(codes.view(np.uint8).reshape(-1, 2), axis=1, bitorder="little")
+    bits = bits[:, : array.weight_bits].reshape(sources, array.row_bits)
     return _words(np.packbits(bits, axis=1, bitorder="little"))
 
 

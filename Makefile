@@ -1,0 +1,49 @@
+# Everything happens in a virtual environment of the project's own; nothing needs root.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+.PHONY: help demo test test-fast lint bench clean
+
+help:
+	@echo "make demo       set up, then compile, verify and build the digits network"
+	@echo "make test       set up, then run every test"
+	@echo "make test-fast  the tests that take seconds"
+	@echo "make lint       ruff and pyright"
+	@echo "make bench      every measurement in bench/ (long)"
+
+$(VENV)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "spikeloom needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	@touch $@
+
+$(VENV)/ready: $(VENV)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet -e .
+	@touch $@
+
+$(VENV)/ready-test: $(VENV)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet -e '.[sim,test,dev]'
+	@touch $@ $(VENV)/ready
+
+demo: $(VENV)/ready
+	$(BIN)/spikeloom demo
+
+test: $(VENV)/ready-test
+	$(PYTEST)
+
+test-fast: $(VENV)/ready-test
+	$(PYTEST) -m "not slow and not build and not icarus and not verilator"
+
+lint: $(VENV)/ready-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+bench: $(VENV)/ready-test
+	$(BIN)/python -m spikeloom.bench $(SECTIONS)
+
+clean:
+	rm -rf $(VENV) demo build

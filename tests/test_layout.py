@@ -1,0 +1,62 @@
+"""The shape of the house: imports go one way, packages are listed, the root holds nothing else."""
+
+import ast
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FLOORS = ["hw", "gen", "sim", "firmware"]
+FOLDERS_WITHOUT_PACKAGE = {"tests", "examples", "bench", "docs", "constraints"}
+ROOT_MODULES = {"__init__.py", "__main__.py", "cli.py", "api.py"}
+
+
+def package_files():
+    return [path for floor in FLOORS for path in sorted((ROOT / floor).rglob("*.py"))]
+
+
+def imported_floors(path: Path) -> set[str]:
+    """Top-level parts of this package that a file imports, relatively or absolutely."""
+    here = path.relative_to(ROOT).parts
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = here[: len(here) - node.level]
+            target = [*base, *(node.module or "").split(".")]
+            found |= {target[0]} if target[0] else {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+            found |= {name.split(".")[1] for name in names if name.startswith("spikeloom.")}
+            assert not any(name == "spikeloom" for name in names), f"{path}: import relatively"
+    return found
+
+
+@pytest.mark.parametrize("path", package_files(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path):
+    floor = FLOORS.index(path.relative_to(ROOT).parts[0])
+    above = {*FLOORS[floor + 1 :], "cli", "api"}
+    assert not imported_floors(path) & above
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "sim/golden").glob("*.py")), ids=lambda path: path.name)
+def test_golden_never_sees_a_component(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in ("hw", "gen"):
+            assert node.module in ("hw.params", "gen.ir", "gen.errors", "gen.semantics")
+        if isinstance(node, ast.ImportFrom):
+            assert (node.module or "").split(".")[0] != "amaranth"
+
+
+def test_every_package_is_listed():
+    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    found = {"spikeloom"}
+    for init in ROOT.rglob("__init__.py"):
+        parts = init.relative_to(ROOT).parts[:-1]
+        if parts and parts[0] in FLOORS:
+            found.add(".".join(["spikeloom", *parts]))
+    assert listed == found
+
+
+def test_root_holds_the_command_line_only():
+    assert {path.name for path in ROOT.glob("*.py")} <= ROOT_MODULES
