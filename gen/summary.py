@@ -1,0 +1,152 @@
+"""`summary.md`: a build in words and tables, for people; written from the manifest alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..hw.params import AcceleratorParams, CoreParams, ReadoutKind, bits_for_unsigned
+from .plan import Plan
+
+__all__ = ["summary_text"]
+
+FILES = {
+    "rtl/accelerator.v": "Verilog; its memories read the `.mem` files beside it with `$readmemh`",
+    "rtl/accelerator.il": "the same design as Yosys RTLIL, memories filled",
+    "rtl/*.mem": "memory images, a word a line, hexadecimal",
+    "constraints/": "the clock, for a flow of one's own",
+    "network.npz, quantised.npz": "the network in floating point and in integers",
+    "vectors/": "a few samples and what the accelerator must answer",
+    "options.toml": "the options that give this build again",
+    "manifest.json": "all decisions, tool versions and file hashes",
+}
+
+
+def summary_text(manifest: Mapping[str, Any], plan: Plan) -> str:
+    """Markdown summary of a build.
+
+    Parameters
+    ----------
+    manifest : mapping
+        As `make_manifest` gave it.
+    plan : Plan
+        The plan in it.
+    """
+    network = manifest["network"]
+    sections = [
+        f"# {network['name']}",
+        _overview(manifest, plan.accelerator),
+        "## Populations",
+        _populations(manifest, plan),
+        "## Number formats (bits)",
+        _formats(manifest["formats"]),
+        *_notes("## Assumed, because the file does not say", manifest["assumptions"]),
+        *_scalars("## Quantiser", manifest["quantiser"]),
+        *_scalars("## Predicted", manifest["predicted"]),
+        "## Ports of module `accelerator`",
+        _ports(plan.accelerator),
+        "## Files",
+        _table(("file", "what"), [(f"`{name}`", what) for name, what in FILES.items()]),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _overview(manifest: Mapping[str, Any], params: AcceleratorParams) -> str:
+    network, source = manifest["network"], manifest["source"]
+    inputs = network["inputs"][0]
+    return "\n".join(
+        [
+            f"- From: {source['name'] if source else 'a network made in Python'}",
+            f"- Semantics: {manifest['semantics']['name']}, {manifest['semantics']['dt']:g} s a step",
+            f"- Input: {inputs['name']}, shape {tuple(inputs['shape'])},"
+            f" at most {network['input_max']} events of a channel in a step",
+            f"- {network['neurons']} neurons, {network['synapses']} synapses, output as {params.readout}",
+            f"- Weight memories: {sum(c.array.rows * c.array.row_bits for c in params.cores)} bits",
+        ]
+    )
+
+
+def _populations(manifest: Mapping[str, Any], plan: Plan) -> str:
+    kinds = {population["name"]: population["kind"] for population in manifest["network"]["populations"]}
+    head = (
+        "population",
+        "kind",
+        "neurons",
+        "fan-in",
+        "lanes",
+        "cycles an event",
+        "update lanes",
+        "weight memory",
+    )
+    rows = (
+        (name, kinds[name], *_core_row(core))
+        for name, core in zip(plan.populations, plan.accelerator.cores, strict=True)
+    )
+    return _table(head, rows)
+
+
+def _core_row(core: CoreParams) -> tuple[object, ...]:
+    array = core.array
+    memory = f"{array.rows} x {array.row_bits}"
+    return array.targets, array.sources, array.lanes, array.groups, core.update_lanes, memory
+
+
+def _formats(formats: Iterable[Mapping[str, Any]]) -> str:
+    head = ("population", "weight", "accumulator", "membrane", "current", "fraction", "a value a neuron")
+    keys = ("population", "weight_bits", "acc_bits", "state_bits", "synapse_bits", "frac_bits")
+    rows = ([*(f[key] for key in keys), ", ".join(f["per_neuron"]) or "-"] for f in formats)
+    return _table(head, rows)
+
+
+def _notes(title: str, notes: Sequence[str]) -> list[str]:
+    return [title, "\n".join(f"- {_cell(note)}" for note in notes)] if notes else []
+
+
+def _scalars(title: str, values: Mapping[str, Any] | None) -> list[str]:
+    """Plain values of a record; what is nested stays in the manifest."""
+    plain = {k: v for k, v in (values or {}).items() if isinstance(v, str | int | float)}
+    return [title, "\n".join(f"- {key}: {_cell(value)}" for key, value in plain.items())] if plain else []
+
+
+def _ports(params: AcceleratorParams) -> str:
+    rows = [
+        ("clk", "in", 1, "clock"),
+        ("rst", "in", 1, "synchronous reset, active high"),
+        *_stream("events", "in", _event_fields(params.cores[0].array.sources)),
+        *_stream("out", "out", _out_fields(params)),
+    ]
+    if params.debug:
+        rows.append(("probe_k__*", "out", "", "every updated group of core k, for verification"))
+    return _table(("port", "direction", "bits", "what"), rows)
+
+
+def _event_fields(channels: int) -> list[tuple[str, int]]:
+    return [("index", bits_for_unsigned(channels - 1)), ("tick", 1), ("last", 1)]
+
+
+def _out_fields(params: AcceleratorParams) -> list[tuple[str, int]]:
+    neuron = params.cores[-1].neuron
+    fields = _event_fields(neuron.neurons)
+    value_bits = {ReadoutKind.MEMBRANE: neuron.state_bits, ReadoutKind.COUNTS: params.count_bits}
+    if params.readout in value_bits:
+        fields.insert(1, ("value", value_bits[params.readout]))
+    return fields
+
+
+def _stream(name: str, direction: str, fields: list[tuple[str, int]]) -> list[tuple[object, ...]]:
+    back = "out" if direction == "in" else "in"
+    payload = "from bit 0: " + ", ".join(f"{field} ({bits})" for field, bits in fields)
+    return [
+        (f"{name}__payload", direction, sum(bits for _, bits in fields), payload),
+        (f"{name}__valid", direction, 1, "payload is offered"),
+        (f"{name}__ready", back, 1, "payload is taken at this clock edge, if valid"),
+    ]
