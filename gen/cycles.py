@@ -55,7 +55,7 @@ def predict_cycles(
             core.begin_sweep(tick)
             tick = core.emit(core.tokens(fired, step, last), after, last)
     extra = Argmax.latency + 1 if params.readout is ReadoutKind.CLASS else 0
-    return tick + extra + 1
+    return np.asarray(tick + extra + 1)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from amaranth import Module, unsigned
 from amaranth.lib import wiring
@@ -33,6 +34,9 @@ class Accelerator(wiring.Component):
     params : AcceleratorParams
     weights : for each core, `ArrayParams.rows` words
     """
+
+    events: Any
+    out: Any
 
     def __init__(self, params: AcceleratorParams, *, weights: Sequence[Sequence[int]]):
         self.params = params
@@ -70,9 +74,9 @@ class Accelerator(wiring.Component):
             source = core.out
         if self.params.readout is ReadoutKind.CLASS:
             core = self.cores[-1]
-            m.submodules.argmax = argmax = Argmax(
-                neurons=core.params.neuron.neurons, value=core.serialiser.value
-            )
+            value = core.serialiser.value
+            assert value is not None  # a tallied core sends values
+            m.submodules.argmax = argmax = Argmax(neurons=core.params.neuron.neurons, value=value)
             wiring.connect(m, source, argmax.values)
             source = argmax.out
         wiring.connect(m, source, wiring.flipped(self.out))

@@ -7,6 +7,8 @@ while the other is swept. Both add the events of step t + 1 while step t is swep
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
@@ -61,6 +63,19 @@ class _Accumulators(wiring.Component):
     free : out
         Pulse: a tick may be taken off the stream again.
     """
+
+    ahead_group: Signal
+    add: Signal
+    group: Signal
+    row: Signal
+    first: Signal
+    swap: Signal
+    swap_zero: Signal
+    swap_last: Signal
+    sweep: Any
+    sweep_ready: Signal
+    start: Signal
+    free: Signal
 
     def __init__(self, params: ArrayParams, *, update_lanes: int):
         self.params = params
@@ -150,7 +165,8 @@ class MemoryAccumulators(_Accumulators):
     """Several groups: a memory of two banks of `params.groups` words of `lanes` accumulators.
 
     The read-modify-write of a group takes two cycles and the next event reaches the group after
-    `params.groups` >= 2 cycles, so there is no hazard. The first event of a step overwrites: nothing is cleared.
+    `params.groups` >= 2 cycles, so there is no hazard. The first event of a step overwrites: nothing is
+    cleared.
     """
 
     def elaborate(self, platform):

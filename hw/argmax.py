@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth import Module, Signal
 from amaranth.hdl import Shape
 from amaranth.lib import wiring
@@ -25,8 +27,8 @@ class Argmax(wiring.Component):
 
     latency = 1
 
-    values: wiring.PureInterface
-    out: wiring.PureInterface
+    values: Any
+    out: Any
 
     def __init__(self, *, neurons: int, value: Shape):
         super().__init__({"values": In(value_stream(neurons, value)), "out": Out(event_stream(neurons))})

@@ -7,8 +7,9 @@ an event takes `params.groups` cycles, a tick one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -33,8 +34,10 @@ class DenseArray(wiring.Component):
     read what the swap would overwrite.
     """
 
-    events: wiring.PureInterface
-    sweep: wiring.PureInterface
+    events: Any
+    sweep: Any
+    sweep_ready: Signal
+    start: Signal
 
     def __init__(self, params: ArrayParams, rows: Sequence[int], *, update_lanes: int):
         self.params = params
@@ -104,7 +107,7 @@ class DenseArray(wiring.Component):
         """Control that travels beside the row."""
         acc = self.accumulators
         now = Cat(event, tick, self.events.payload.last, first, group)
-        stages = [now]
+        stages: list[Value] = [now]
         for cycle in range(LEAD_CYCLES):
             # only event and tick need a reset: they alone act
             held = Signal(len(now), name=f"control_{cycle}")

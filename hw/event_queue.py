@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from amaranth import Module, unsigned
+from typing import Any
+
+from amaranth import Module
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
@@ -18,17 +20,17 @@ class EventQueue(wiring.Component):
 
     LATENCY_CYCLES = 2
 
-    i: wiring.PureInterface
-    o: wiring.PureInterface
+    i: Any
+    o: Any
 
-    def __init__(self, payload: data.Layout, *, depth: int = 16):
+    def __init__(self, payload: data.StructLayout, *, depth: int = 16):
         self.payload = payload
         self.depth = depth
         super().__init__({"i": In(stream.Signature(payload)), "o": Out(stream.Signature(payload))})
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.fifo = fifo = SyncFIFOBuffered(width=unsigned(self.payload.size).width, depth=self.depth)
+        m.submodules.fifo = fifo = SyncFIFOBuffered(width=self.payload.size, depth=self.depth)
         m.d.comb += [
             fifo.w_data.eq(self.i.payload),
             fifo.w_en.eq(self.i.valid),

@@ -6,7 +6,9 @@ a threshold. Gates that a kind does not use are not built.
 
 from __future__ import annotations
 
-from amaranth import Cat, Const, Module, Signal, signed
+from typing import Any
+
+from amaranth import Cat, Const, Module, Signal, Value, signed
 from amaranth.hdl import Shape
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -73,8 +75,8 @@ class LifCore(wiring.Component):
     After the sweep marked `last` all state is zero.
     """
 
-    sweep: wiring.PureInterface
-    update: wiring.PureInterface
+    sweep: Any
+    update: Any
 
     def __init__(self, params: NeuronParams, *, lanes: int, tally_bits: int | None = None):
         self.params = params
@@ -174,7 +176,7 @@ class LifCore(wiring.Component):
                 m.d.comb += update.tallies[k].eq(lane.tally.value)
         m.d.comb += update.spikes.eq(self._spikes(lanes, final))
 
-    def _spikes(self, lanes: list[NeuronOutputs], final: Signal) -> Cat:
+    def _spikes(self, lanes: list[NeuronOutputs], final: Value) -> Cat:
         """Spike bits; padding lanes of the final group stay silent."""
         padded_from = self.params.neurons - (self.groups - 1) * self.lanes
         bits = []

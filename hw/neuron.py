@@ -167,10 +167,12 @@ class _Lane:
         tally = None
         if self.inputs.tally is not None:
             tally = self._tally(self.p.input(self.inputs.tally), v if spike is None else spike)
-        results = [x for x in (v, i, tally, spike) if x is not None]
-        stage = max(1, *(x.stage for x in results))
-        held = {id(x): self.p.delay(x, stage) for x in results}
-        return NeuronOutputs(*(None if x is None else held[id(x)] for x in (v, i, tally, spike)))
+        stage = max(1, *(x.stage for x in (v, i, tally, spike) if x is not None))
+
+        def held(x: Staged | None) -> Staged | None:
+            return None if x is None else self.p.delay(x, stage)
+
+        return NeuronOutputs(v=self.p.delay(v, stage), i=held(i), tally=held(tally), spike=held(spike))
 
     def _tally(self, old: Staged, x: Staged) -> Staged:
         shape = old.value.shape()

@@ -307,10 +307,18 @@ class AcceleratorParams:
                     f"Core {second.name} takes {second.array.sources} sources, "
                     f"{first.name} has {first.neuron.neurons} neurons"
                 )
-        if (self.readout is ReadoutKind.MEMBRANE) == self.cores[
-            -1
-        ].neuron.spiking and self.readout is not ReadoutKind.CLASS:
-            raise ValueError(
-                f"A {self.readout} readout does not fit the output population {self.cores[-1].name}"
-            )
+        self._check_readout()
         _check_range("Spike counter bits", self.count_bits, 1, 32)
+
+    def _check_readout(self) -> None:
+        """SPIKES and COUNTS read spikes, MEMBRANE an analog population, CLASS either."""
+        output = self.cores[-1]
+        if self.readout in (ReadoutKind.SPIKES, ReadoutKind.COUNTS) and not output.neuron.spiking:
+            raise ValueError(
+                f"Core {output.name} does not spike, so its readout must be membrane or class, "
+                f"not {self.readout}"
+            )
+        if self.readout is ReadoutKind.MEMBRANE and output.neuron.spiking:
+            raise ValueError(
+                f"Core {output.name} spikes, so its readout must be spikes, counts or class, not membrane"
+            )

@@ -5,6 +5,8 @@ A group without spikes costs no cycle; so a silent population costs one cycle a 
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.hdl import Shape
 from amaranth.lib import data, wiring
@@ -38,6 +40,16 @@ class Serialiser(wiring.Component):
 
     SWEEPS = 2
     LATENCY_CYCLES = 3  # from a strobe to its first token on `out`, when nothing waits
+
+    strobe: Signal
+    group: Signal
+    mask: Signal
+    final: Signal
+    last: Signal
+    start: Signal
+    ready: Signal
+    values: Any
+    out: Any
 
     def __init__(self, *, neurons: int, lanes: int, value: Shape | None = None, only_last: bool = False):
         self.only_last = only_last
@@ -86,7 +98,7 @@ class Serialiser(wiring.Component):
 
     def _scan(self, m: Module, queue: SyncFIFOBuffered) -> Value:
         """Send the lowest lane that is left, or the tick; one token a cycle."""
-        entry = data.View(self.entry, queue.r_data)
+        entry = self._oldest(queue)
         sent = Signal(self.lanes)
         left = Signal(self.lanes)
         lane = Signal(range(max(2, self.lanes)))
@@ -111,7 +123,10 @@ class Serialiser(wiring.Component):
             ]
         return queue.r_rdy & queue.r_en & entry.final
 
-    def _token(self, entry: data.View, lane: Signal, tick: Value) -> list:
+    def _oldest(self, queue: SyncFIFOBuffered) -> Any:
+        return data.View(self.entry, queue.r_data)
+
+    def _token(self, entry: Any, lane: Signal, tick: Value) -> list:
         token = self.out.payload
         index = entry.group * self.lanes + lane
         if self.lanes & (self.lanes - 1) == 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Signal
+from amaranth import Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -52,7 +52,7 @@ class StateStore(wiring.Component):
             m.d.sync += self.r_data.eq(0)
         return m
 
-    def _registers(self, m: Module) -> Signal:
+    def _registers(self, m: Module) -> Value:
         kept = Signal(self.width, reset_less=True)
         read = Signal(self.width, reset_less=True)
         m.d.sync += read.eq(kept)
@@ -60,7 +60,7 @@ class StateStore(wiring.Component):
             m.d.sync += kept.eq(self.w_data)
         return read
 
-    def _memory(self, m: Module) -> Signal:
+    def _memory(self, m: Module) -> Value:
         m.submodules.memory = memory = Memory(shape=self.width, depth=self.groups, init=[])
         write = memory.write_port()
         read = memory.read_port()
