@@ -1,1 +1,1 @@
-"""Boards: one thin file a family, on top of amaranth-boards."""
+"""Boards, one thin file a family; `registry.BOARDS` has them all."""

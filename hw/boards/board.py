@@ -1,0 +1,64 @@
+"""What a board is to the rest of spikeloom; pins and clocks come from amaranth-boards."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+from .device import Device, Family
+
+__all__ = ["Board", "Led"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Led:
+    """One LED of a board: a resource of its platform, and of an RGB LED the colour."""
+
+    resource: str
+    number: int = 0
+    colour: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A board.
+
+    Attributes
+    ----------
+    name : str
+        What ``--board`` takes.
+    title : str
+        What its maker calls it.
+    device : Device
+    package, speed : str
+        As nextpnr names them (`speed` is empty where a device has one grade).
+    clock_mhz : float
+        Frequency of the oscillator that drives the design.
+    platform : str
+        ``module:class`` in amaranth-boards.
+    leds : tuple of Led
+        In the order in which they are used: pass, fail, heartbeat.
+    programmer : str
+        Command that loads a bitstream, which is its last argument.
+    """
+
+    name: str
+    title: str
+    device: Device
+    package: str
+    clock_mhz: float
+    platform: str
+    leds: tuple[Led, ...]
+    programmer: str
+    speed: str = ""
+
+    @property
+    def family(self) -> Family:
+        """Device family."""
+        return self.device.family
+
+    def make_platform(self) -> Any:
+        """Return a new Amaranth platform of this board (one can build one design)."""
+        module, name = self.platform.split(":")
+        return getattr(importlib.import_module(f"amaranth_boards.{module}"), name)()

@@ -1,0 +1,19 @@
+"""iCEBreaker by 1BitSquared: iCE40 UltraPlus, a green and a red LED."""
+
+from .board import Board, Led
+from .devices import ICE40UP5K
+
+__all__ = ["BOARDS"]
+
+BOARDS = (
+    Board(
+        name="icebreaker",
+        title="iCEBreaker",
+        device=ICE40UP5K,
+        package="sg48",
+        clock_mhz=12.0,
+        platform="icebreaker:ICEBreakerPlatform",
+        leds=(Led(resource="led_g"), Led(resource="led_r")),
+        programmer="openFPGALoader -b ice40_generic",
+    ),
+)
