@@ -24,7 +24,7 @@ def cases(draw):
     return params, steps
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(cases())
 def test_step_equals_the_scalar_oracle(case):
     params, steps = case
