@@ -46,7 +46,7 @@ class Node:
         """Return a numeric parameter."""
         value = self.params[name]
         if isinstance(value, str):
-            raise UserError(f"node {quoted(self.name)}: {name} must be a number, not {quoted(value)}")
+            raise TypeError(f"{name} of {self.name} is a text")
         return value
 
 
@@ -72,6 +72,10 @@ class Graph:
         """One-line error that names file, node and node type."""
         kind = self.nodes[node].type if node in self.nodes else "unknown"
         return UserError(f"{self.path}: node {quoted(node)} ({kind}): {what}")
+
+    def problem(self, what: str) -> UserError:
+        """One-line error about the file as a whole."""
+        return UserError(f"{self.path}: {what}")
 
     def of_type(self, *types: str) -> tuple[Node, ...]:
         """Return the nodes of these types."""
@@ -129,9 +133,7 @@ def _without_doubles(at: str, edges: Iterable[Edge], notes: list[str]) -> list[E
     for (source, target), count in counts.items():
         if count > 1:
             edge = f"{quoted(source)} -> {quoted(target)}"
-            notes.append(
-                f"{_where(at)}edge {edge} is there {count} times; edges are a set, so it counts once"
-            )
+            notes.append(f"{_where(at)}edge {edge} is there {count} times; it counts once")
     return list(counts)
 
 

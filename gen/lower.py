@@ -1,0 +1,322 @@
+"""From a graph and its semantics to a `Network`: populations with everything else folded into synapses.
+
+Signals (sums over sources) flow through the linear nodes; each neuron, Threshold and Output that they reach
+becomes a population, or names one. Connections that close a cycle see the spikes of the step before.
+Not done here: choosing semantics (`gen.resolve`), shapes (`gen.shapes`), anything about integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..hw.params import Fire
+from .graph import Graph, Node, natural, quoted
+from .ir import Input, Network, Population, Projection
+from .lower_linear import LINEAR, MAX_SYNAPSES, Signal, Term, add, through
+from .lower_neuron import SUBTRACTING, Dynamics, make_dynamics, scaled, stateless
+from .lower_order import find_back_edges, forward_order
+from .node_types import ANALOG, NEURONS, SPIKING
+from .semantics import Semantics, Spikes
+from .shapes import Shape, derive_shapes, per_neuron
+
+__all__ = ["SUPPORTED", "lower"]
+
+SUPPORTED = ("Input", "Output", "Affine", "Linear", "Scale", "Flatten", *NEURONS, "Threshold", "NIRGraph")
+
+
+def lower(graph: Graph, semantics: Semantics, *, lines: Iterable[str] = ()) -> Network:
+    """Lower a graph.
+
+    Parameters
+    ----------
+    graph : Graph
+        Without nested graphs.
+    lines : iterable of str
+        What was assumed before, to be kept in ``Network.assumptions``.
+
+    Raises
+    ------
+    UserError
+        A node that is not supported, a cycle without a neuron, analog values that feed synapses, shapes
+        or sizes that do not fit; file and node named.
+    """
+    for node in graph.nodes.values():
+        if node.type not in (*SUPPORTED, *LINEAR):
+            raise graph.error(
+                node.name, f"{node.type} is not supported yet; supported: {', '.join(SUPPORTED)}"
+            )
+    return _Lowering(graph, semantics, [*graph.notes, *lines]).network()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Blueprint:
+    """A population before its connections are known to be forward or recurrent.
+
+    `parts` are the signals of its incoming edges, `nodes` the NIR nodes that it stands for.
+    """
+
+    name: str
+    kind: str
+    shape: Shape
+    nodes: tuple[str, ...]
+    parts: list[Signal]
+    signal: Signal
+    dynamics: Dynamics
+
+
+class _Lowering:
+    def __init__(self, graph: Graph, semantics: Semantics, notes: list[str]) -> None:
+        self._graph, self._semantics, self._notes = graph, semantics, notes
+        self._shapes = derive_shapes(graph)
+        self._sources = graph.sources()
+        self._live = self._reaching_outputs()
+        self._signals = self._linear_signals()
+        self._blueprints: dict[str, _Blueprint] = {}
+
+    def network(self) -> Network:
+        """Make the populations, order them, connect them."""
+        nodes = [self._graph.nodes[name] for name in self._graph.nodes if name in self._live]
+        for node in nodes:
+            if node.type in SPIKING:
+                self._add(self._neuron(node))
+            elif node.type == "Threshold":
+                self._add(self._threshold(node))
+        outputs = [self._output(node) for node in nodes if node.type == "Output"]
+        inputs = tuple(Input(name=n.name, shape=self._shapes[n.name]) for n in self._graph.of_type("Input"))
+        order, back = self._order(inputs)
+        chosen = [self._blueprints[name] for name in order]
+        return Network(
+            name=Path(self._graph.path).stem,
+            semantics=self._semantics,
+            inputs=inputs,
+            populations=tuple(self._population(blueprint) for blueprint in chosen),
+            projections=tuple(p for blueprint in chosen for p in self._projections(blueprint, back)),
+            outputs=tuple(dict.fromkeys(outputs)),
+            assumptions=tuple(self._notes),
+        )
+
+    def _reaching_outputs(self) -> set[str]:
+        live: set[str] = set()
+        waiting = [node.name for node in self._graph.of_type("Output")]
+        while waiting:
+            name = waiting.pop()
+            if name not in live:
+                live.add(name)
+                waiting.extend(self._sources[name])
+        dead = [quoted(name) for name in self._graph.nodes if name not in live]
+        if dead:
+            self._notes.append(f"left out, as they reach no Output: {', '.join(dead)}")
+        return live
+
+    def _linear_signals(self) -> dict[str, Signal]:
+        """Signals of all live linear nodes, sources first."""
+        linear = [n.name for n in self._graph.of_type(*LINEAR) if n.name in self._live]
+        targets = {name: [t for t in self._graph.targets()[name] if t in linear] for name in linear}
+        order, stuck = forward_order(targets)
+        if stuck:
+            cycle = " -> ".join(quoted(name) for name in _one_cycle(stuck, targets))
+            raise self._graph.error(
+                stuck[0], f"cycle without a neuron: {cycle}; accepted: a neuron in every cycle"
+            )
+        self._signals = {}
+        for name in order:
+            node = self._graph.nodes[name]
+            signal = add(self._parts(name))
+            if node.type in ("Affine", "Linear"):
+                self._refuse_analog(name, signal)
+            self._signals[name] = through(self._graph, node, signal, self._shapes[name])
+        return self._signals
+
+    def _parts(self, name: str) -> list[Signal]:
+        """Signals of the edges into a node."""
+        return [self._signals.get(source) or self._source(source) for source in self._sources[name]]
+
+    def _source(self, name: str) -> Signal:
+        return Signal.of(name, int(np.prod(self._shapes[name], dtype=np.int64)))
+
+    def _is_analog(self, source: str) -> bool:
+        return self._graph.nodes[source].type in ANALOG
+
+    def _refuse_analog(self, name: str, signal: Signal) -> None:
+        for source in signal.terms:
+            if self._is_analog(source):
+                raise self._graph.error(
+                    source,
+                    f"gives analog values, which cannot feed {quoted(name)}; accepted: Threshold or Output",
+                )
+
+    def _add(self, blueprint: _Blueprint) -> str:
+        self._blueprints[blueprint.name] = blueprint
+        return blueprint.name
+
+    def _neuron(self, node: Node) -> _Blueprint:
+        parts = self._parts(node.name)
+        self._refuse_analog(node.name, add(parts))
+        self._note_unused_reset(node)
+        return self._blueprint(node, node.type, (node.name,), parts, self._dynamics(node))
+
+    def _dynamics(self, node: Node) -> Dynamics:
+        return make_dynamics(self._graph, node, self._shapes[node.name], self._semantics)
+
+    def _blueprint(
+        self, node: Node, kind: str, nodes: tuple[str, ...], parts: list[Signal], dynamics: Dynamics
+    ) -> _Blueprint:
+        return _Blueprint(
+            name=node.name,
+            kind=kind,
+            shape=self._shapes[node.name],
+            nodes=nodes,
+            parts=parts,
+            signal=add(parts),
+            dynamics=dynamics,
+        )
+
+    def _note_unused_reset(self, node: Node) -> None:
+        semantics = self._semantics
+        reset = semantics.if_reset if node.type == "IF" and semantics.if_reset else semantics.reset
+        unused = semantics.reset_to_zero or reset in SUBTRACTING
+        if unused and "v_reset" in node.params and node.array("v_reset").any():
+            self._notes.append(f"node {quoted(node.name)}: its v_reset is not used, by the reset above")
+
+    def _threshold(self, node: Node) -> _Blueprint:
+        """Thresholds an analog neuron (which then spikes without a reset) or a sum of synapses."""
+        parts = self._parts(node.name)
+        threshold = per_neuron(node.array("threshold"), self._shapes[node.name])
+        analog = self._analog_term(node.name, add(parts))
+        if analog is None:
+            return self._blueprint(
+                node, "Threshold", (node.name,), parts, stateless(threshold.size, threshold=threshold)
+            )
+        source, term = analog
+        dynamics = scaled(self._dynamics(source), term.map.factor)
+        dynamics = replace(dynamics, threshold=threshold - dynamics.offset)
+        nodes = (source.name, *term.nodes, node.name)
+        return self._blueprint(node, f"{source.type}+Threshold", nodes, self._parts(source.name), dynamics)
+
+    def _analog_term(self, name: str, signal: Signal) -> tuple[Node, Term] | None:
+        """Return the analog neuron that a Threshold or Output sees, if it sees one, alone and unmixed."""
+        analog = [source for source in signal.terms if self._is_analog(source)]
+        if not analog:
+            return None
+        if len(signal.terms) > 1 or signal.bias.any():
+            raise self._graph.error(
+                analog[0], f"is summed with other signals at {quoted(name)}; accepted: analog values alone"
+            )
+        return self._graph.nodes[analog[0]], signal.terms[analog[0]]
+
+    def _output(self, node: Node) -> str:
+        """Name of the population that an Output reads; one is made where there is none yet."""
+        parts = self._parts(node.name)
+        signal = add(parts)
+        analog = self._analog_term(node.name, signal)
+        if analog is not None:
+            return self._add(self._readout(node, *analog))
+        source, term = next(iter(signal.terms.items()))
+        plain = len(signal.terms) == 1 and term.map.diagonal is None and term.map.elementwise
+        if plain and source in self._blueprints and not signal.bias.any():
+            return source
+        return self._add(self._blueprint(node, "Sum", (node.name,), parts, stateless(signal.size)))
+
+    def _readout(self, node: Node, source: Node, term: Term) -> _Blueprint:
+        dynamics = scaled(self._dynamics(source), term.map.factor)
+        own = source if term.map.diagonal is None else node  # a scaled one is named by its Output
+        return self._blueprint(
+            own, source.type, (source.name, *term.nodes), self._parts(source.name), dynamics
+        )
+
+    def _order(self, inputs: tuple[Input, ...]) -> tuple[list[str], set[tuple[str, str]]]:
+        targets: dict[str, list[str]] = {item.name: [] for item in inputs}
+        targets.update({name: [] for name in sorted(self._blueprints, key=natural)})
+        for name in sorted(self._blueprints, key=natural):
+            for source in self._blueprints[name].signal.terms:
+                targets[source].append(name)
+        back = find_back_edges(targets, targets)
+        forward = {name: [t for t in ends if (name, t) not in back] for name, ends in targets.items()}
+        for source, target in sorted(back):
+            seen = "its own spikes" if source == target else f"the spikes of {quoted(source)}"
+            self._notes.append(f"recurrent: {quoted(target)} sees {seen} of the step before")
+        self._note_idle(inputs, targets)
+        return [name for name in forward_order(forward)[0] if name in self._blueprints], back
+
+    def _note_idle(self, inputs: tuple[Input, ...], targets: dict[str, list[str]]) -> None:
+        for item in inputs:
+            if not targets[item.name]:
+                self._notes.append(f"input {quoted(item.name)} feeds nothing")
+
+    def _population(self, blueprint: _Blueprint) -> Population:
+        dynamics, semantics = blueprint.dynamics, self._semantics
+        resets = blueprint.kind in SPIKING
+        population = Population(
+            name=blueprint.name,
+            kind=blueprint.kind,
+            shape=blueprint.shape,
+            nodes=blueprint.nodes,
+            alpha=dynamics.alpha,
+            beta=dynamics.beta,
+            bias=dynamics.gain * blueprint.signal.bias + dynamics.bias,
+            leak=dynamics.leak,
+            threshold=dynamics.threshold,
+            reset=dynamics.reset,
+            reset_value=dynamics.reset_value,
+            compare=semantics.compare,
+            fire=semantics.fire if resets else Fire.AFTER,
+            spikes=semantics.spikes if resets else Spikes.BINARY,
+            v_min=dynamics.v_min,
+            offset=dynamics.offset,
+        )
+        self._check_finite(blueprint.name, population.bias, population.leak)
+        return population
+
+    def _check_finite(self, name: str, *arrays: np.ndarray) -> None:
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise self._graph.error(name, "weights times gains overflow; accepted: products below 1e308")
+
+    def _projections(self, blueprint: _Blueprint, back: set[tuple[str, str]]) -> Iterable[Projection]:
+        self._check_recurrent_bias(blueprint, back)
+        for source, term in sorted(blueprint.signal.terms.items(), key=lambda item: natural(item[0])):
+            if term.map.outputs * term.map.inputs > MAX_SYNAPSES:
+                size = f"{term.map.outputs}x{term.map.inputs}"
+                raise self._graph.error(
+                    blueprint.name, f"{size} synapses from {quoted(source)}; accepted: up to {MAX_SYNAPSES}"
+                )
+            weight = term.map.dense(blueprint.dynamics.gain)
+            self._check_finite(blueprint.name, weight)
+            yield Projection(
+                name=f"{source}->{blueprint.name}",
+                source=source,
+                target=blueprint.name,
+                weight=weight,
+                recurrent=(source, blueprint.name) in back,
+                nodes=term.nodes,
+            )
+
+    def _check_recurrent_bias(self, blueprint: _Blueprint, back: set[tuple[str, str]]) -> None:
+        """Refuse a bias that must be silent in the first step: the hardware's biases never are."""
+        if self._semantics.recurrent_bias_at_t0:
+            return
+        for part in blueprint.parts:
+            if part.bias.any() and all((source, blueprint.name) in back for source in part.terms):
+                node = next((t.nodes[-1] for t in part.terms.values() if t.nodes), blueprint.name)
+                name = self._semantics.name
+                raise self._graph.error(
+                    node,
+                    f"its recurrent bias is silent in the first step under {name}, which the hardware cannot do; "
+                    "accepted: no bias, or recurrent_bias_at_t0=yes",
+                )
+
+
+def _one_cycle(stuck: list[str], targets: dict[str, list[str]]) -> list[str]:
+    """Follow edges inside `stuck` until a node comes again."""
+    seen: list[str] = []
+    blocked = set(stuck)
+    # Every stuck node has a stuck node before it, so walking backward never ends outside.
+    before = {t: name for name in stuck for t in targets[name] if t in blocked}
+    name = stuck[0]
+    while name not in seen:
+        seen.append(name)
+        name = before[name]
+    return [*seen[seen.index(name) :], name][::-1]
