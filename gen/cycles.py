@@ -76,7 +76,7 @@ class _CoreClock:
         self.groups = self.core.array.groups
         self.sweep_groups = -(-self.core.neuron.neurons // self.core.update_lanes)
         self.gap = max(self.sweep_groups, latency + 1)
-        self.free_after = early_free_cycles(self.sweep_groups) + 1
+        self.free_after = early_free_cycles(self.sweep_groups) + 2
         self.to_scan = sweep_cycles(self.core.array) - 1 + latency + _QUEUE_CYCLES
         never = np.full(self.samples, -(1 << 40), np.int64)
         self.tick_free = never  # first cycle in which a tick may be taken
@@ -86,7 +86,7 @@ class _CoreClock:
 
     def begin_sweep(self, tick: np.ndarray) -> None:
         """The step's tick was taken in cycle `tick`: when its sweep starts."""
-        credit = self.popped[0] + 1
+        credit = self.popped[0] + 2
         self.start = np.maximum.reduce([tick + LEAD_CYCLES + 1, self.start + self.gap, credit])
         self.tick_free = self.start + self.free_after
 

@@ -30,13 +30,13 @@ LEAD_CYCLES = 3  # cycles from taking a tick off the stream to its `swap` here
 
 
 def early_free_cycles(sweep_groups: int) -> int:
-    """Cycles from the start of a sweep to `free`: the next swap then comes behind the last group."""
+    """Number of the group at which a sweep gives `free`: the next swap then comes behind the last group."""
     return max(0, sweep_groups - 2 - LEAD_CYCLES)
 
 
 def sweep_cycles(params: ArrayParams) -> int:
     """Cycles from the swap to the first group of the sweep, at the earliest."""
-    return 1 if params.groups == 1 else 2
+    return 2 if params.groups == 1 else 3
 
 
 def accumulators(params: ArrayParams, *, update_lanes: int) -> RegisterAccumulators | MemoryAccumulators:
@@ -110,27 +110,22 @@ class _Accumulators(wiring.Component):
         return [x.as_signed() for x in raw]
 
     def _control(self, m: Module) -> tuple[Signal, Signal, Signal, Signal]:
-        """Sweep counter: active, number of the group, zero and last of the step that is swept."""
-        waiting = Signal()
-        running = Signal()
+        """Sweep counter: running, number of the group, zero and last of the step that is swept."""
+        waiting, running = Signal(), Signal()
         number = Signal(range(max(2, self.sweep_groups)))
-        zero = Signal()
-        last = Signal()
-        active = Signal()
-        final = Signal()
+        zero, last = Signal(), Signal()
+        final = number == self.sweep_groups - 1
         m.d.comb += [
-            active.eq(running | (waiting & self.sweep_ready)),
-            final.eq(number == self.sweep_groups - 1),
+            self.start.eq(waiting & self.sweep_ready & ~running),
+            self.free.eq(running & (number == early_free_cycles(self.sweep_groups))),
         ]
-        m.d.comb += [
-            self.free.eq(active & (number == early_free_cycles(self.sweep_groups))),
-            self.start.eq(active & ~running),
-        ]
-        with m.If(active):
-            m.d.sync += [waiting.eq(0), running.eq(~final), number.eq(Mux(final, 0, number + 1))]
+        with m.If(running):
+            m.d.sync += [running.eq(~final), number.eq(Mux(final, 0, number + 1))]
+        with m.If(self.start):
+            m.d.sync += [waiting.eq(0), running.eq(1)]
         with m.If(self.swap):
             m.d.sync += [waiting.eq(1), zero.eq(self.swap_zero), last.eq(self.swap_last)]
-        return active, number, zero, last
+        return running, number, zero, last
 
 
 class RegisterAccumulators(_Accumulators):
@@ -138,7 +133,7 @@ class RegisterAccumulators(_Accumulators):
 
     def elaborate(self, platform):
         m = Module()
-        active, number, _, last = self._control(m)
+        running, number, _, last = self._control(m)
         layout = data.ArrayLayout(signed(self.params.acc_bits), self.params.lanes)
         accs = Signal(layout)
         shadow = Signal(layout, reset_less=True)
@@ -147,12 +142,12 @@ class RegisterAccumulators(_Accumulators):
         with m.Else():
             with m.If(self.add):
                 m.d.sync += [accs[k].eq(accs[k] + weight) for k, weight in enumerate(self._weights())]
-            with m.If(active):
+            with m.If(running):
                 m.d.sync += shadow.as_value().eq(
                     shadow.as_value()[self.update_lanes * self.params.acc_bits :]
                 )
         m.d.comb += [
-            self.sweep.strobe.eq(active),
+            self.sweep.strobe.eq(running),
             self.sweep.group.eq(number),
             self.sweep.accs.eq(shadow.as_value()[: self.sweep.accs.as_value().shape().width]),
             self.sweep.final.eq(number == self.sweep_groups - 1),
@@ -199,13 +194,13 @@ class MemoryAccumulators(_Accumulators):
             m.d.comb += write.data[k].eq(Mux(self.first, 0, read.data[k]) + weight)
 
     def _sweep(self, m: Module, memory: Memory, bank: Signal) -> None:
-        active, number, zero, last = self._control(m)
-        part, word = self._position(m, active, number)
+        running, number, zero, last = self._control(m)
+        part, word = self._position(m, running, number)
         read = memory.read_port()
         m.d.comb += read.addr.eq(Cat(word, ~bank))
         first_part = Signal()
         m.d.sync += [
-            self.sweep.strobe.eq(active),
+            self.sweep.strobe.eq(running),
             self.sweep.group.eq(number),
             self.sweep.zero.eq(zero),
             self.sweep.final.eq(number == self.sweep_groups - 1),
@@ -218,11 +213,11 @@ class MemoryAccumulators(_Accumulators):
         m.d.sync += rest.eq(current[width:])
         m.d.comb += self.sweep.accs.eq(current[:width])
 
-    def _position(self, m: Module, active: Signal, number: Signal) -> tuple[Signal, Signal]:
+    def _position(self, m: Module, running: Signal, number: Signal) -> tuple[Signal, Signal]:
         """Part within the memory word, and the word, of the group that is read."""
         part = Signal(range(max(2, self.parts)))
         word = Signal(bits_for_unsigned(self.params.groups - 1))
-        with m.If(active):
+        with m.If(running):
             m.d.sync += part.eq(part + 1)
             with m.If(part == self.parts - 1):
                 m.d.sync += [part.eq(0), word.eq(word + 1)]

@@ -39,7 +39,7 @@ class Serialiser(wiring.Component):
     """
 
     SWEEPS = 2
-    LATENCY_CYCLES = 3  # from a strobe to its first token on `out`, when nothing waits
+    LATENCY_CYCLES = 4  # from a strobe to its first token on `out`, when nothing waits
 
     strobe: Signal
     group: Signal
@@ -68,7 +68,8 @@ class Serialiser(wiring.Component):
             "ready": Out(1),
             "out": Out(event_stream(neurons) if value is None else value_stream(neurons, value)),
         }
-        entry: dict = {"group": group, "mask": lanes, "final": 1, "last": 1}
+        base = group if self._aligned else bits_for_unsigned(self.groups * lanes - 1)
+        entry: dict = {"base": base, "mask": lanes, "final": 1, "last": 1}
         if value is not None:
             members["values"] = In(data.ArrayLayout(value, lanes))
             entry["values"] = data.ArrayLayout(value, lanes)
@@ -81,66 +82,74 @@ class Serialiser(wiring.Component):
             width=self.entry.size, depth=max(2, self.SWEEPS * self.groups)
         )
         self._push(m, queue)
-        popped_final = self._scan(m, queue)
-        self._credit(m, popped_final)
+        step_sent = self._scan(m, queue)
+        self._credit(m, step_sent)
         return m
 
     def _push(self, m: Module, queue: SyncFIFOBuffered) -> None:
         entry = Signal(self.entry)
-        for name in self.entry.members:
-            m.d.comb += entry[name].eq(getattr(self, name))
-        if self.only_last:
-            m.d.comb += entry.mask.eq(self.mask & self.last.replicate(self.lanes))
+        mask = self.mask & self.last.replicate(self.lanes) if self.only_last else self.mask
         m.d.comb += [
+            entry.mask.eq(mask),
+            entry.base.eq(self.group if self._aligned else self.group * self.lanes),
+            entry.final.eq(self.final),
+            entry.last.eq(self.last),
             queue.w_data.eq(entry),
-            queue.w_en.eq(self.strobe & (self.final | entry.mask.any())),
+            queue.w_en.eq(self.strobe & (self.final | mask.any())),
         ]
+        if self.value is not None:
+            m.d.comb += entry["values"].eq(self.values)
 
     def _scan(self, m: Module, queue: SyncFIFOBuffered) -> Value:
         """Send the lowest lane that is left, or the tick; one token a cycle."""
-        entry = self._oldest(queue)
-        sent = Signal(self.lanes)
-        left = Signal(self.lanes)
-        lane = Signal(range(max(2, self.lanes)))
-        room = Signal()
-        lowest = left & (~left + 1)[: self.lanes]
-        more = (left & ~lowest).any()
-        tick = ~left.any()
-        done = Mux(entry.final, tick, ~more)
+        entry = Signal(self.entry, reset_less=True)  # mask: the lanes that are left
+        live, finish = Signal(), Signal()
+        room, load = Signal(), Signal()
+        lowest = Cat(*(entry.mask[k] & ~entry.mask[:k].any() for k in range(self.lanes)))
         m.d.comb += [
-            left.eq(entry.mask & ~sent),
             room.eq(~self.out.valid | self.out.ready),
-            lane.eq(_one_hot_index(lowest, self.lanes)),
-            queue.r_en.eq(room & done),
+            load.eq(~live | (room & finish)),
+            queue.r_en.eq(load),
         ]
-        with m.If(self.out.ready):
-            m.d.sync += self.out.valid.eq(0)
-        with m.If(room & queue.r_rdy):
-            m.d.sync += [
-                self.out.valid.eq(~(tick & ~entry.last) if self.only_last else 1),
-                sent.eq(Mux(done, 0, sent | lowest)),
-                *self._token(entry, lane, tick),
-            ]
-        return queue.r_rdy & queue.r_en & entry.final
+        with m.If(room):
+            tick = ~entry.mask.any()
+            sent = live & ~(tick & ~entry.last) if self.only_last else live
+            m.d.sync += [self.out.valid.eq(sent), *self._token(entry, lowest, tick)]
+        left = Signal(self.lanes)
+        oldest: Any = data.View(self.entry, queue.r_data)
+        m.d.comb += left.eq(Mux(load, oldest.mask, entry.mask & ~lowest))
+        with m.If(load):
+            m.d.sync += [live.eq(queue.r_rdy), entry.eq(oldest), finish.eq(_finishes(left, oldest.final))]
+        with m.Elif(room):
+            m.d.sync += [entry.mask.eq(left), finish.eq(_finishes(left, entry.final))]
+        return live & room & finish & entry.final
 
-    def _oldest(self, queue: SyncFIFOBuffered) -> Any:
-        return data.View(self.entry, queue.r_data)
+    @property
+    def _aligned(self) -> bool:
+        """Whether an index is a group's number and a lane's number side by side."""
+        return self.lanes & (self.lanes - 1) == 0
 
-    def _token(self, entry: Any, lane: Signal, tick: Value) -> list:
+    def _token(self, entry: Any, lowest: Value, tick: Value) -> list:
         token = self.out.payload
-        index = entry.group * self.lanes + lane
-        if self.lanes & (self.lanes - 1) == 0:
-            index = Cat(lane[: (self.lanes - 1).bit_length()], entry.group)
+        lane = _one_hot_index(lowest, self.lanes)
+        index = Cat(lane[: (self.lanes - 1).bit_length()], entry.base) if self._aligned else entry.base + lane
         assigned = [token.index.eq(index), token.tick.eq(tick), token.last.eq(tick & entry.last)]
         if self.value is not None:
             assigned.append(token.value.eq(entry["values"][lane]))
         return assigned
 
-    def _credit(self, m: Module, popped_final: Value) -> None:
-        """Sweeps whose final group is still to be sent; at most `SWEEPS` begin."""
+    def _credit(self, m: Module, step_sent: Value) -> None:
+        """Sweeps whose tick is still to be sent; at most `SWEEPS` begin."""
         pending = Signal(range(self.SWEEPS + 1))
+        sent = Signal()  # a register, for the clock rate
         m.d.comb += self.ready.eq(pending != self.SWEEPS)
-        m.d.sync += pending.eq(pending + self.start - popped_final)
+        m.d.sync += [sent.eq(step_sent), pending.eq(pending + self.start - sent)]
+
+
+def _finishes(left: Value, final: Value) -> Value:
+    """Whether the next token is an entry's last: its tick, or the last lane of an entry without one."""
+    more = Cat(*(left[k] & left[:k].any() for k in range(len(left)))).any()
+    return Mux(final, ~left.any(), ~more)
 
 
 def _one_hot_index(one_hot: Value, width: int) -> Value:
