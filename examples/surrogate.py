@@ -5,7 +5,7 @@ The rule is the one a leaky neuron of snnTorch with ``reset_mechanism="zero"`` f
 
     m = beta * m + input ;  s = [m > threshold] ;  m = 0 where s
 
-The exported node has ``1 - dt/tau = beta`` and ``r * dt/tau = 1``, so ``tau = dt / (1 - beta)``, ``r = tau / dt``.
+The exported node has ``1 - dt/tau = beta`` and ``r * dt/tau = 1``, so ``tau = dt / (1 - beta)``.
 """
 
 from __future__ import annotations
