@@ -95,6 +95,17 @@ class Graph:
             table[source].append(target)
         return table
 
+    def reaching_outputs(self) -> set[str]:
+        """Nodes from which an Output can be reached, the Outputs included."""
+        sources, found = self.sources(), set()
+        waiting = [node.name for node in self.of_type("Output")]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting.extend(sources[name])
+        return found
+
 
 def quoted(name: str) -> str:
     """Quote a name from an untrusted file: one line, printable, at most 60 characters."""

@@ -8,20 +8,20 @@ Not done here: choosing semantics (`gen.resolve`), shapes (`gen.shapes`), anythi
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ..hw.params import Fire
 from .graph import Graph, Node, natural, quoted
-from .ir import Input, Network, Population, Projection
-from .lower_linear import LINEAR, MAX_SYNAPSES, Signal, Term, add, through
+from .ir import Input, Network
+from .lower_build import Blueprint, build_population, build_projections, recurrent_bias
+from .lower_linear import LINEAR, Signal, Term, add, through
 from .lower_neuron import SUBTRACTING, Dynamics, make_dynamics, scaled, stateless
 from .lower_order import find_back_edges, forward_order
 from .node_types import ANALOG, NEURONS, SPIKING
-from .semantics import Semantics, Spikes
-from .shapes import Shape, derive_shapes, per_neuron
+from .semantics import Semantics
+from .shapes import derive_shapes, per_neuron
 
 __all__ = ["SUPPORTED", "lower"]
 
@@ -52,30 +52,15 @@ def lower(graph: Graph, semantics: Semantics, *, lines: Iterable[str] = ()) -> N
     return _Lowering(graph, semantics, [*graph.notes, *lines]).network()
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Blueprint:
-    """A population before its connections are known to be forward or recurrent.
-
-    `parts` are the signals of its incoming edges, `nodes` the NIR nodes that it stands for.
-    """
-
-    name: str
-    kind: str
-    shape: Shape
-    nodes: tuple[str, ...]
-    parts: list[Signal]
-    signal: Signal
-    dynamics: Dynamics
-
-
 class _Lowering:
     def __init__(self, graph: Graph, semantics: Semantics, notes: list[str]) -> None:
         self._graph, self._semantics, self._notes = graph, semantics, notes
         self._shapes = derive_shapes(graph)
         self._sources = graph.sources()
-        self._live = self._reaching_outputs()
+        self._live = graph.reaching_outputs()
+        self._note_dead()
         self._signals = self._linear_signals()
-        self._blueprints: dict[str, _Blueprint] = {}
+        self._blueprints: dict[str, Blueprint] = {}
 
     def network(self) -> Network:
         """Make the populations, order them, connect them."""
@@ -93,24 +78,20 @@ class _Lowering:
             name=Path(self._graph.path).stem,
             semantics=self._semantics,
             inputs=inputs,
-            populations=tuple(self._population(blueprint) for blueprint in chosen),
-            projections=tuple(p for blueprint in chosen for p in self._projections(blueprint, back)),
+            populations=tuple(build_population(self._graph, self._semantics, chart) for chart in chosen),
+            projections=tuple(
+                projection
+                for chart in chosen
+                for projection in build_projections(self._graph, self._semantics, chart, back)
+            ),
             outputs=tuple(dict.fromkeys(outputs)),
             assumptions=tuple(self._notes),
         )
 
-    def _reaching_outputs(self) -> set[str]:
-        live: set[str] = set()
-        waiting = [node.name for node in self._graph.of_type("Output")]
-        while waiting:
-            name = waiting.pop()
-            if name not in live:
-                live.add(name)
-                waiting.extend(self._sources[name])
-        dead = [quoted(name) for name in self._graph.nodes if name not in live]
+    def _note_dead(self) -> None:
+        dead = [quoted(name) for name in self._graph.nodes if name not in self._live]
         if dead:
             self._notes.append(f"left out, as they reach no Output: {', '.join(dead)}")
-        return live
 
     def _linear_signals(self) -> dict[str, Signal]:
         """Signals of all live linear nodes, sources first."""
@@ -149,11 +130,11 @@ class _Lowering:
                     f"gives analog values, which cannot feed {quoted(name)}; accepted: Threshold or Output",
                 )
 
-    def _add(self, blueprint: _Blueprint) -> str:
+    def _add(self, blueprint: Blueprint) -> str:
         self._blueprints[blueprint.name] = blueprint
         return blueprint.name
 
-    def _neuron(self, node: Node) -> _Blueprint:
+    def _neuron(self, node: Node) -> Blueprint:
         parts = self._parts(node.name)
         self._refuse_analog(node.name, add(parts))
         self._note_unused_reset(node)
@@ -164,8 +145,8 @@ class _Lowering:
 
     def _blueprint(
         self, node: Node, kind: str, nodes: tuple[str, ...], parts: list[Signal], dynamics: Dynamics
-    ) -> _Blueprint:
-        return _Blueprint(
+    ) -> Blueprint:
+        return Blueprint(
             name=node.name,
             kind=kind,
             shape=self._shapes[node.name],
@@ -182,7 +163,7 @@ class _Lowering:
         if unused and "v_reset" in node.params and node.array("v_reset").any():
             self._notes.append(f"node {quoted(node.name)}: its v_reset is not used, by the reset above")
 
-    def _threshold(self, node: Node) -> _Blueprint:
+    def _threshold(self, node: Node) -> Blueprint:
         """Thresholds an analog neuron (which then spikes without a reset) or a sum of synapses."""
         parts = self._parts(node.name)
         threshold = per_neuron(node.array("threshold"), self._shapes[node.name])
@@ -221,7 +202,7 @@ class _Lowering:
             return source
         return self._add(self._blueprint(node, "Sum", (node.name,), parts, stateless(signal.size)))
 
-    def _readout(self, node: Node, source: Node, term: Term) -> _Blueprint:
+    def _readout(self, node: Node, source: Node, term: Term) -> Blueprint:
         dynamics = scaled(self._dynamics(source), term.map.factor)
         own = source if term.map.diagonal is None else node  # a scaled one is named by its Output
         return self._blueprint(
@@ -239,6 +220,10 @@ class _Lowering:
         for source, target in sorted(back):
             seen = "its own spikes" if source == target else f"the spikes of {quoted(source)}"
             self._notes.append(f"recurrent: {quoted(target)} sees {seen} of the step before")
+        for name in sorted(self._blueprints, key=natural):
+            biased = recurrent_bias(self._blueprints[name], back)
+            if biased is not None:
+                self._notes.append(f"the recurrent bias of {quoted(biased)} acts from the first step on")
         self._note_idle(inputs, targets)
         return [name for name in forward_order(forward)[0] if name in self._blueprints], back
 
@@ -246,67 +231,6 @@ class _Lowering:
         for item in inputs:
             if not targets[item.name]:
                 self._notes.append(f"input {quoted(item.name)} feeds nothing")
-
-    def _population(self, blueprint: _Blueprint) -> Population:
-        dynamics, semantics = blueprint.dynamics, self._semantics
-        resets = blueprint.kind in SPIKING
-        population = Population(
-            name=blueprint.name,
-            kind=blueprint.kind,
-            shape=blueprint.shape,
-            nodes=blueprint.nodes,
-            alpha=dynamics.alpha,
-            beta=dynamics.beta,
-            bias=dynamics.gain * blueprint.signal.bias + dynamics.bias,
-            leak=dynamics.leak,
-            threshold=dynamics.threshold,
-            reset=dynamics.reset,
-            reset_value=dynamics.reset_value,
-            compare=semantics.compare,
-            fire=semantics.fire if resets else Fire.AFTER,
-            spikes=semantics.spikes if resets else Spikes.BINARY,
-            v_min=dynamics.v_min,
-            offset=dynamics.offset,
-        )
-        self._check_finite(blueprint.name, population.bias, population.leak)
-        return population
-
-    def _check_finite(self, name: str, *arrays: np.ndarray) -> None:
-        if not all(np.isfinite(array).all() for array in arrays):
-            raise self._graph.error(name, "weights times gains overflow; accepted: products below 1e308")
-
-    def _projections(self, blueprint: _Blueprint, back: set[tuple[str, str]]) -> Iterable[Projection]:
-        self._check_recurrent_bias(blueprint, back)
-        for source, term in sorted(blueprint.signal.terms.items(), key=lambda item: natural(item[0])):
-            if term.map.outputs * term.map.inputs > MAX_SYNAPSES:
-                size = f"{term.map.outputs}x{term.map.inputs}"
-                raise self._graph.error(
-                    blueprint.name, f"{size} synapses from {quoted(source)}; accepted: up to {MAX_SYNAPSES}"
-                )
-            weight = term.map.dense(blueprint.dynamics.gain)
-            self._check_finite(blueprint.name, weight)
-            yield Projection(
-                name=f"{source}->{blueprint.name}",
-                source=source,
-                target=blueprint.name,
-                weight=weight,
-                recurrent=(source, blueprint.name) in back,
-                nodes=term.nodes,
-            )
-
-    def _check_recurrent_bias(self, blueprint: _Blueprint, back: set[tuple[str, str]]) -> None:
-        """Refuse a bias that must be silent in the first step: the hardware's biases never are."""
-        if self._semantics.recurrent_bias_at_t0:
-            return
-        for part in blueprint.parts:
-            if part.bias.any() and all((source, blueprint.name) in back for source in part.terms):
-                node = next((t.nodes[-1] for t in part.terms.values() if t.nodes), blueprint.name)
-                name = self._semantics.name
-                raise self._graph.error(
-                    node,
-                    f"its recurrent bias is silent in the first step under {name}, which the hardware cannot do; "
-                    "accepted: no bias, or recurrent_bias_at_t0=yes",
-                )
 
 
 def _one_cycle(stuck: list[str], targets: dict[str, list[str]]) -> list[str]:

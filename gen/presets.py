@@ -52,8 +52,8 @@ PRESETS: Mapping[str, Preset] = {
         dt=1e-4,
         dt_reason="the step that snnTorch writes into every file",
         remarks={
-            "reset": "as snnTorch imports; trained with reset_mechanism='subtract' it is late_subtract, "
-            "or two_stage_subtract with reset_delay=False"
+            "reset": "snnTorch imports as zero; its reset_mechanism='subtract' is late_subtract, with "
+            "reset_delay=False two_stage_subtract"
         },
     ),
     "norse": Preset(

@@ -1,0 +1,207 @@
+"""What became of a model, as data for tables, JSON and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..hw.params import Reset
+from .graph import Graph, Node, quoted
+from .ir import Network, Population, Projection
+from .shapes import Shape, derive_shapes
+
+__all__ = ["Description", "NodeRow", "PopulationRow", "ProjectionRow", "describe"]
+
+Range = tuple[float, float]
+_TO_VALUE = (Reset.VALUE, Reset.LATE_VALUE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeRow:
+    """One NIR node.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of one step of its output.
+    parameters : int
+        Numbers that the file holds for it.
+    mapping : str
+        What it became.
+    """
+
+    name: str
+    type: str
+    shape: Shape
+    parameters: int
+    mapping: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PopulationRow:
+    """One population; ranges are (smallest, largest) over its neurons, None where it has no such value.
+
+    `nodes` are the NIR nodes that it stands for.
+    """
+
+    name: str
+    kind: str
+    shape: Shape
+    neurons: int
+    nodes: tuple[str, ...]
+    alpha: Range | None
+    beta: Range | None
+    threshold: Range | None
+    bias: Range | None
+    leak: Range | None
+    reset: str
+    reset_value: Range | None
+    compare: str
+    spikes: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectionRow:
+    """One projection; `nodes` are the NIR nodes folded into it, `nonzero` synapses have a weight."""
+
+    name: str
+    source: str
+    target: str
+    synapses: int
+    nonzero: int
+    weight: Range
+    recurrent: bool
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """A network in rows; `nodes` is empty where the graph was not given."""
+
+    name: str
+    inputs: tuple[tuple[str, Shape], ...]
+    outputs: tuple[str, ...]
+    nodes: tuple[NodeRow, ...]
+    populations: tuple[PopulationRow, ...]
+    projections: tuple[ProjectionRow, ...]
+    neurons: int
+    synapses: int
+    parameters: int
+    assumptions: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Nested dicts, lists and scalars for `json.dumps`."""
+        return asdict(self)
+
+
+def describe(network: Network, *, graph: Graph | None = None) -> Description:
+    """Tell what each node, population and projection is.
+
+    Parameters
+    ----------
+    network : Network
+    graph : Graph, optional
+        The graph it was lowered from (``ImportedModel.graph``); gives the rows of the NIR nodes.
+    """
+    nodes = tuple(_node_rows(network, graph)) if graph is not None else ()
+    projections = tuple(_projection_row(projection) for projection in network.projections)
+    return Description(
+        name=network.name,
+        inputs=tuple((item.name, item.shape) for item in network.inputs),
+        outputs=network.outputs,
+        nodes=nodes,
+        populations=tuple(_population_row(population) for population in network.populations),
+        projections=projections,
+        neurons=sum(population.size for population in network.populations),
+        synapses=sum(row.synapses for row in projections),
+        parameters=sum(row.parameters for row in nodes),
+        assumptions=network.assumptions,
+    )
+
+
+def _population_row(population: Population) -> PopulationRow:
+    return PopulationRow(
+        name=population.name,
+        kind=population.kind,
+        shape=population.shape,
+        neurons=population.size,
+        nodes=population.nodes,
+        alpha=_range(population.alpha),
+        beta=_range(population.beta),
+        threshold=_range(population.threshold),
+        bias=_range(population.bias) if population.bias.any() else None,
+        leak=_range(population.leak) if population.leak.any() else None,
+        reset=population.reset.value,
+        reset_value=_range(population.reset_value) if population.reset in _TO_VALUE else None,
+        compare=population.compare.value,
+        spikes=population.spikes.value,
+    )
+
+
+def _projection_row(projection: Projection) -> ProjectionRow:
+    return ProjectionRow(
+        name=projection.name,
+        source=projection.source,
+        target=projection.target,
+        synapses=projection.weight.size,
+        nonzero=int(np.count_nonzero(projection.weight)),
+        weight=_range(projection.weight) or (0.0, 0.0),
+        recurrent=projection.recurrent,
+        nodes=projection.nodes,
+    )
+
+
+def _range(values: np.ndarray | None) -> Range | None:
+    return None if values is None or not values.size else (float(values.min()), float(values.max()))
+
+
+def _node_rows(network: Network, graph: Graph) -> Iterator[NodeRow]:
+    shapes = derive_shapes(graph)
+    for node in graph.nodes.values():
+        arrays = [value for value in node.params.values() if isinstance(value, np.ndarray)]
+        declares = node.type in ("Input", "Output", "Port", "Flatten")  # shapes, not parameters
+        yield NodeRow(
+            name=node.name,
+            type=node.type,
+            shape=shapes[node.name],
+            parameters=0 if declares else sum(value.size for value in arrays),
+            mapping=_mapping(network, graph, node),
+        )
+
+
+def _mapping(network: Network, graph: Graph, node: Node) -> str:
+    if node.name not in graph.reaching_outputs():
+        return "left out"
+    if node.type in ("Input", "Output"):
+        read = _read_by(network, graph, node.name)
+        return "input" if node.type == "Input" else f"reads {_listed('population', read)}"
+    inside = [p.name for p in network.populations if node.name in p.nodes]
+    folded = [p.name for p in network.projections if node.name in p.nodes]
+    if inside:
+        return _listed("population", inside)
+    if folded:
+        return f"folded into {_listed('projection', folded)}"
+    return "passes its input on"
+
+
+def _read_by(network: Network, graph: Graph, name: str) -> list[str]:
+    """Output populations that a node's value comes from, through nodes that add nothing."""
+    sources = graph.sources()
+    found: list[str] = []
+    waiting, seen = [name], set()
+    while waiting:
+        at = waiting.pop()
+        owners = [p.name for p in network.populations if at in p.nodes and p.name in network.outputs]
+        found += owners
+        if not owners and at not in seen:
+            seen.add(at)
+            waiting.extend(sources[at])
+    return list(dict.fromkeys(found))
+
+
+def _listed(kind: str, names: Iterable[str]) -> str:
+    names = list(names)
+    return f"{kind}{'s' if len(names) > 1 else ''} {', '.join(quoted(name) for name in names)}"
