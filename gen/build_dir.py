@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ __all__ = ["Build", "Vectors", "check_output", "read_build", "write_build"]
 
 WHAT = "the build"
 NETWORK, QUANTISED, VECTORS = "network.npz", "quantised.npz", "vectors/vectors.npz"
-RTLIL, VERILOG = "rtl/accelerator.il", "rtl/accelerator.v"
+RTLIL, VERILOG, IMAGES = "rtl/accelerator.il", "rtl/accelerator.v", "rtl/*.mem"
 REQUIRED = (NETWORK, QUANTISED, RTLIL, VERILOG)
 
 
@@ -89,7 +90,8 @@ class Build:
     @property
     def images(self) -> tuple[Path, ...]:
         """Memory images that the Verilog reads."""
-        return tuple(self.path / name for name in self.manifest["files"] if name.endswith(".mem"))
+        names = (name for name in self.manifest["files"] if fnmatch(name, IMAGES))
+        return tuple(self.path / name for name in names)
 
     def vectors(self) -> Vectors | None:
         """The samples that came with the build, without their `streams`; None if there are none.

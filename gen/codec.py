@@ -123,7 +123,7 @@ def _decode(hint: Any, data: Any, arrays: Mapping[str, np.ndarray], where: str) 
 
 def _kind(data: Any) -> str:
     names = {dict: "an object", list: "a list", type(None): "null"}
-    return names.get(type(data)) or f"{type(data).__name__} {str(data)[:40]}"
+    return names.get(type(data)) or repr(data)[:40]
 
 
 def _decode_union(hints: tuple, data: Any, arrays: Mapping[str, np.ndarray], where: str) -> Any:

@@ -82,7 +82,7 @@ class MemoryPlatform:
             return memory.elaborate(None)
         external = ExternalMemory(
             placeholder=f"{PLACEHOLDER}{len(self.memories)}",
-            width=len(memory.read_ports[0].data),
+            width=Shape.cast(memory.shape).width,
             depth=memory.depth,
             address_bits=len(memory.read_ports[0].addr),
             words=_words(memory),

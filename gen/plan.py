@@ -7,7 +7,7 @@ Automatic choices
 -----------------
 lanes
     The full fan-out up to 32 targets; beyond that as few cycles an event as 32 lanes need, with as
-    few lanes as that takes (40 targets: 2 groups of 20).
+    few lanes as that takes (40 targets: 2 groups of 20), a multiple of 4 so that update lanes divide them.
 update_lanes
     The smallest divisor of the lanes whose sweep over the population takes at most 32 cycles, but
     no more than 8.
@@ -29,6 +29,7 @@ __all__ = ["AUTO", "Plan", "PlanOptions", "make_plan"]
 
 AUTO = "auto"
 AUTO_LANES = 32
+AUTO_STEP = 4
 AUTO_UPDATE_LANES = 8
 AUTO_SWEEP_CYCLES = 32
 
@@ -240,8 +241,10 @@ def _lanes(population: str, targets: int, options: PlanOptions) -> int:
         return asked
     if isinstance(options.lanes, int):
         return min(options.lanes, targets)
+    if targets <= AUTO_LANES:
+        return targets
     groups = -(-targets // AUTO_LANES)
-    return -(-targets // groups)
+    return -(-targets // (groups * AUTO_STEP)) * AUTO_STEP
 
 
 def _update_lanes(population: str, targets: int, lanes: int, options: PlanOptions) -> int:
