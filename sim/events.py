@@ -51,7 +51,7 @@ def read_events(archive: Archive, *, shape: tuple[int, ...], limit: int | None) 
             f"{archive.path}: event lists need an input of the shape (polarities, rows, columns) or"
             f" (rows, columns), not {shape}"
         )
-    offset = _whole_numbers(archive, "offset", None)
+    offset = _whole_numbers(archive, "offset", None).astype(np.int64)
     samples = len(offset) - 1
     if samples < 1 or offset[0] != 0 or np.any(np.diff(offset) < 0):
         raise UserError(
@@ -62,7 +62,7 @@ def read_events(archive: Archive, *, shape: tuple[int, ...], limit: int | None) 
     axes = [("p", shape[0])] if len(shape) == 3 else []
     axes += [("y", shape[-2]), ("x", shape[-1])]
     columns = [_coordinate(archive, name, size, int(offset[-1])) for name, size in axes]
-    channel = np.ravel_multi_index(columns, shape).astype(np.int64, copy=False)
+    channel = np.ravel_multi_index(columns, shape)
     t_us = _coordinate(archive, "t", _TIME_MAX_US, int(offset[-1]))
     return EventLists(channel=channel, t_us=t_us, offset=offset, samples=samples)
 
@@ -134,7 +134,7 @@ def _coordinate(archive: Archive, name: str, size: int, events: int) -> np.ndarr
         raise UserError(
             f"{archive.path}: {name} of event {outside[0]} must be 0 .. {size - 1}, not {values[outside[0]]}"
         )
-    return values
+    return values.astype(np.int64, copy=False)
 
 
 def _whole_numbers(archive: Archive, name: str, limit: int | None) -> np.ndarray:
@@ -144,4 +144,4 @@ def _whole_numbers(archive: Archive, name: str, limit: int | None) -> np.ndarray
             f"{archive.path}: {name} must be a list of whole numbers, not {values.dtype} of shape"
             f" {values.shape}"
         )
-    return values.astype(np.int64, copy=False)
+    return values

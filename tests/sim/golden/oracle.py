@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import floor, trunc
+from typing import Any
 
 from spikeloom.hw.params import NeuronParams
 
 __all__ = ["Neuron", "run_network"]
 
 
-def one(value, k):
+def one(value, k) -> Any:
     """Parameter of neuron `k`."""
     return value[k] if isinstance(value, tuple) else value
 

@@ -1,8 +1,9 @@
 """The walk over a recurrent network against spikes that the network's authors published."""
 
 from pathlib import Path
+from typing import Any
 
-import h5py
+import nir
 import numpy as np
 import pytest
 from spikeloom.gen.ir import Input, Network, Population, Projection
@@ -17,15 +18,15 @@ pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the data sets beside 
 
 def cuba_lif(node, name):
     """CubaLIF as snnTorch runs it: two-stage subtraction, membrane > threshold, gains folded away."""
-    size = len(node["v_threshold"])
-    gain = np.asarray(node["w_in"]) * DT / node["tau_syn"] * np.asarray(node["r"]) * DT / node["tau_mem"]
+    size = node.v_threshold.size
+    gain = node.w_in * DT / node.tau_syn * node.r * DT / node.tau_mem
     population = Population(
         name=name,
         kind="CubaLIF",
         shape=(size,),
-        alpha=1 - DT / np.asarray(node["tau_syn"]),
-        beta=1 - DT / np.asarray(node["tau_mem"]),
-        threshold=np.asarray(node["v_threshold"]),
+        alpha=1 - DT / node.tau_syn,
+        beta=1 - DT / node.tau_mem,
+        threshold=node.v_threshold,
         reset=Reset.TWO_STAGE_SUBTRACT,
     )
     return population, gain
@@ -33,17 +34,13 @@ def cuba_lif(node, name):
 
 @pytest.fixture(scope="module")
 def braille():
-    with h5py.File(DATA / "nir" / "braille_noDelay_noBias_subtract.nir") as file:
-        nodes = {
-            path: {key: value[()] for key, value in file[f"node/nodes/{path}"].items() if key != "type"}
-            for path in ("fc1", "fc2", "lif1.lif", "lif1.w_rec", "lif2")
-        }
+    nodes: Any = nir.read(DATA / "nir" / "braille_noDelay_noBias_subtract.nir").nodes
     hidden, hidden_gain = cuba_lif(nodes["lif1.lif"], "hidden")
     output, output_gain = cuba_lif(nodes["lif2"], "output")
     projections = [
-        ("input", "hidden", nodes["fc1"]["weight"] * hidden_gain[:, None], False),
-        ("hidden", "hidden", nodes["lif1.w_rec"]["weight"] * hidden_gain[:, None], True),
-        ("hidden", "output", nodes["fc2"]["weight"] * output_gain[:, None], False),
+        ("input", "hidden", nodes["fc1"].weight * hidden_gain[:, None], False),
+        ("hidden", "hidden", nodes["lif1.w_rec"].weight * hidden_gain[:, None], True),
+        ("hidden", "output", nodes["fc2"].weight * output_gain[:, None], False),
     ]
     return Network(
         name="braille",
@@ -51,7 +48,9 @@ def braille():
         inputs=(Input(name="input", shape=(12,)),),
         populations=(hidden, output),
         projections=tuple(
-            Projection(name=f"{s}->{t}", source=s, target=t, weight=np.asarray(w, dtype=np.float64), recurrent=r)
+            Projection(
+                name=f"{s}->{t}", source=s, target=t, weight=np.asarray(w, dtype=np.float64), recurrent=r
+            )
             for s, t, w, r in projections
         ),
         outputs=("output",),
