@@ -28,10 +28,8 @@ def test_the_spikes_are_those_of_the_projects_own_encoder() -> None:
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
-    data = load_digits()
-    split = train_test_split(
-        data.data / 16, data.target, test_size=0.25, stratify=data.target, random_state=3
-    )
+    pixels, labels = load_digits(return_X_y=True)
+    split = train_test_split(np.divide(pixels, 16), labels, test_size=0.25, stratify=labels, random_state=3)
     test = load_samples(DIGITS / "digits_test.npz", shape=(64,))
     np.testing.assert_array_equal(test.y, split[3])
     np.testing.assert_array_equal(test.x, encode_rate(split[1], 12, seed=0, even=True))
