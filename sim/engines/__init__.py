@@ -1,1 +1,1 @@
-"""What can run a build on input data: the golden model, compiled RTL, and simulators of the emitted Verilog."""
+"""What can run a build on input data: golden model, compiled RTL, simulators of the emitted Verilog."""

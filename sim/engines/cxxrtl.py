@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from queue import SimpleQueue
 
 import numpy as np
@@ -14,8 +16,8 @@ from ...gen.toolchain.process import tool_version
 from ...gen.toolchain.yosys import yosys_engine
 from ..tokens import events_format, input_tokens, out_format, read_output
 from .cxxrtl_build import build_library
-from .cxxrtl_library import Batch, Instance, Stopped
-from .probes import read_probes
+from .cxxrtl_library import Batch, Instance
+from .probes import join_probes, read_probes
 from .run import Design, EngineOptions, EngineRun, Probe, Progress, limit_cycles
 
 __all__ = ["run_cxxrtl"]
@@ -119,28 +121,26 @@ def _run_batch(
 
 
 def _wait(parts: Sequence[Future[_Part]], samples: int, progress: Progress | None) -> None:
-    pending, done = set(parts), 0
-    while pending:
-        finished, pending = wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-        for part in finished:
-            done += len(part.result().cycles)
-        if progress is not None:
-            progress("cxxrtl", done, samples)
+    # In order, so that of several faults the one of the first sample is told.
+    for part in parts:
+        while True:
+            with contextlib.suppress(FutureTimeout):
+                part.result(timeout=_POLL_S)
+                break
+            _tell(parts, samples, progress)
+    _tell(parts, samples, progress)
+
+
+def _tell(parts: Sequence[Future[_Part]], samples: int, progress: Progress | None) -> None:
+    if progress is not None:
+        ended = [part for part in parts if part.done() and not part.cancelled() and not part.exception()]
+        progress("cxxrtl", sum(len(part.result().cycles) for part in ended), samples)
 
 
 def _join(design: Design, parts: Sequence[_Part], wall_s: float) -> EngineRun:
     tool = yosys_engine("auto")
-    probes = {
-        name: Probe(
-            **{
-                kind: None
-                if getattr(parts[0].probes[name], kind) is None
-                else np.concatenate([getattr(part.probes[name], kind) for part in parts])
-                for kind in ("spikes", "membranes", "currents")
-            }
-        )
-        for name in parts[0].probes
-    }
+    names = parts[0].probes
+    probes = {name: join_probes([part.probes[name] for part in parts]) for name in names}
     return EngineRun(
         engine="cxxrtl",
         version=f"{tool.name} {tool_version(tool.distribution)}",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from functools import lru_cache
 from importlib import util
 from pathlib import Path
 
@@ -14,13 +11,14 @@ from ...gen.errors import MissingTool, UserError
 from ...gen.toolchain.process import tool_version
 from ...gen.toolchain.yosys import YosysEngine, run_yosys, yosys_engine
 from ...hw.params import CoreParams
+from ..compiler import compiler_identity, cxx_compiler
+from ..process import run_command
 from ..tokens import out_format
 from .cache import cached, content_key
 from .probes import probe_words
-from .process import run_command
 from .run import Design, Progress
 
-__all__ = ["build_library", "compiler"]
+__all__ = ["build_library"]
 
 _STEP = "CXXRTL simulation"
 _SCRIPT = "read_rtlil design.il\nwrite_cxxrtl -g0 design.cc\n"
@@ -54,13 +52,20 @@ def build_library(
         Yosys or the compiler stopped.
     """
     tool = yosys_engine(yosys, step=_STEP)
-    command, identity = compiler()
+    compiler = cxx_compiler(step=_STEP)
     flags = (*_FLAGS, f"-O{optimise}")
     try:
         rtlil = design.rtlil.read_bytes()
     except OSError as error:
         raise UserError(f"{_STEP}: cannot read {design.rtlil}: {error.strerror}") from None
-    parts = (rtlil, design.top, repr(design.params), _TEMPLATE.read_bytes(), identity, *flags)
+    parts = (
+        rtlil,
+        design.top,
+        repr(design.params),
+        _TEMPLATE.read_bytes(),
+        compiler_identity(compiler),
+        *flags,
+    )
     key = content_key((*parts, _SCRIPT, tool.name, tool_version(tool.distribution)))
 
     def make(folder: Path) -> None:
@@ -70,32 +75,16 @@ def build_library(
         run_yosys(_SCRIPT, cwd=folder, engine=yosys, step=_STEP)
         _write_driver(folder, design)
         runtime = _runtime(tool.package)
-        words = [*command, *flags, "-I", runtime, "driver.cc", "-o", "design.so"]
+        words = [*compiler, *flags, "-I", runtime, "driver.cc", "-o", "design.so"]
         code, output = run_command(words, cwd=folder)
         if code:
-            raise UserError(f"{_STEP}: {command[0]} stopped: {_first_error(output)}")
+            raise UserError(f"{_STEP}: {compiler[0]} stopped: {_first_error(output)}")
         for name in ("design.il", "design.cc", "driver.cc"):
             (folder / name).unlink()
         if progress is not None:
             progress("compiling RTL", 1, 1)
 
     return cached("cxxrtl", key, make) / "design.so"
-
-
-@lru_cache
-def compiler() -> tuple[tuple[str, ...], str]:
-    """Return the C++ compiler's command (``CXX``, else the first of c++, g++, clang++) and its identity."""
-    chosen = os.environ.get("CXX", "").split()
-    for name in [chosen] if chosen else [["c++"], ["g++"], ["clang++"]]:
-        path = shutil.which(name[0])
-        if path is not None:
-            command = (path, *name[1:])
-            _, version = run_command([*command, "--version"], cwd=Path.cwd())
-            return command, f"{command} {version}"
-    looked = chosen[0] if chosen else "c++, g++ or clang++"
-    raise MissingTool(
-        f"no C++ compiler ({looked}) for {_STEP}: install g++ or clang, or name one with CXX, or use another engine"
-    )
 
 
 def _write_driver(folder: Path, design: Design) -> None:

@@ -51,7 +51,7 @@ class Job(ctypes.Structure):
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Samples for one call: input tokens, a limit of cycles for each, the number of the first, their steps."""
+    """Samples for one call: input tokens, limits of cycles, number of the first sample, steps of each."""
 
     tokens: Tokens
     limit_cycles: np.ndarray

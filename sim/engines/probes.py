@@ -11,7 +11,7 @@ from ..faults import ProtocolFault
 from ..tokens import bit_field, sign_extend
 from .run import Probe
 
-__all__ = ["probe_words", "read_probes"]
+__all__ = ["join_probes", "probe_words", "read_probes"]
 
 
 def probe_words(core: CoreParams) -> list[int]:
@@ -37,6 +37,20 @@ def read_probes(
     """
     cores = zip(params.cores, records, strict=True)
     return {core.name: _read(core, record, samples, steps) for core, record in cores}
+
+
+def join_probes(parts: Sequence[Probe]) -> Probe:
+    """Put the probes of consecutive samples together."""
+
+    def join(arrays: list[np.ndarray | None]) -> np.ndarray | None:
+        present = [array for array in arrays if array is not None]
+        return np.concatenate(present) if present else None
+
+    return Probe(
+        spikes=join([part.spikes for part in parts]),
+        membranes=np.concatenate([part.membranes for part in parts]),
+        currents=join([part.currents for part in parts]),
+    )
 
 
 def _read(core: CoreParams, records: np.ndarray, samples: int, steps: int) -> Probe:
