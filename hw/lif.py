@@ -15,7 +15,7 @@ from amaranth.lib.wiring import In, Out
 
 from .neuron import NeuronInputs, NeuronOutputs, neuron_pipeline, tally_shape
 from .parameter_store import ParameterStore, parameter_fields
-from .params import NeuronParams
+from .params import NeuronParams, Reset
 from .signatures import sweep_signature, update_signature
 from .staged import Pipeline
 from .state_store import StateStore
@@ -26,7 +26,8 @@ __all__ = ["LifCore", "state_layout", "update_latency"]
 def state_layout(params: NeuronParams, *, tally_bits: int | None = None) -> data.StructLayout:
     """What is kept of a neuron between steps: any of v, i, tally."""
     fields: dict[str, Shape] = {}
-    if params.membrane is not None or params.threshold is None:
+    # two-stage subtraction compares the old membrane even where it is not integrated
+    if params.membrane is not None or params.reset is Reset.TWO_STAGE_SUBTRACT:
         fields["v"] = signed(params.state_bits)
     if params.synapse is not None:
         fields["i"] = signed(params.synapse_bits)

@@ -108,15 +108,14 @@ class _Lane:
         fired = None
         if params.reset in (*LATE_RESETS, Reset.TWO_STAGE_SUBTRACT) or params.fire is Fire.BEFORE:
             fired = self.compare(self.v, "fired")
-        if params.membrane is not None:
-            base = self.decayed(self.v, params.membrane, "membrane")
-            if not self.is_zero("leak"):
-                base = self.add(base, self.word("leak"), "leaked")
-            if fired is not None and params.reset in (Reset.LATE_SUBTRACT, Reset.TWO_STAGE_SUBTRACT):
-                base = self.minus_threshold(base, fired, "late")
+        base = None if params.membrane is None else self.decayed(self.v, params.membrane, "membrane")
+        if not self.is_zero("leak"):
+            leak = self.word("leak")
+            base = leak if base is None else self.add(base, leak, "leaked")
+        if fired is not None and params.reset in (Reset.LATE_SUBTRACT, Reset.TWO_STAGE_SUBTRACT):
+            base = self.minus_threshold(base or self.p.constant(0), fired, "late")
+        if base is not None:
             x = self.add(base, x, "v_sum")
-        elif not self.is_zero("leak"):
-            x = self.add(x, self.word("leak"), "v_sum")
         if params.reset is Reset.LATE_VALUE:
             x = self.select(fired, self.word("reset_value"), x, "v_late")
         return x, fired

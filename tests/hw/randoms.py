@@ -1,0 +1,192 @@
+"""Random parameters of neurons, and of whole chains of cores with their weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from spikeloom.gen.ir import Input, QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+from spikeloom.hw.params import (
+    LATE_RESETS,
+    AcceleratorParams,
+    ArrayParams,
+    Compare,
+    CoreParams,
+    DecayParams,
+    Fire,
+    NeuronParams,
+    ReadoutKind,
+    Reset,
+    Rounding,
+    bits_for_signed,
+)
+
+__all__ = [
+    "Chain",
+    "per_neuron",
+    "random_array",
+    "random_chain",
+    "random_decay",
+    "random_neuron",
+    "random_weights",
+    "weight_rows",
+]
+
+
+def per_neuron(rng, count, draw):
+    """One value for all or one a neuron, alike often."""
+    return draw() if rng.random() < 0.5 else tuple(draw() for _ in range(count))
+
+
+def random_decay(rng, count):
+    """Any factor, with the identity and zero among them."""
+    frac_bits = rng.randint(1, 16)
+    full = 1 << frac_bits
+    factor = per_neuron(rng, count, lambda: rng.choice([0, full - 1, full, *(rng.randint(0, full),) * 5]))
+    return DecayParams(factor=factor, frac_bits=frac_bits, rounding=rng.choice(list(Rounding)))
+
+
+def random_neuron(rng, neurons, *, acc_bits=None, **fixed):
+    """Parameters of a population; what is in `fixed` is kept (None for `synapse`: no synaptic current)."""
+    state_bits = fixed.get("state_bits") or rng.choice([rng.randint(2, 6), rng.randint(7, 20)])
+    limit = 1 << (state_bits - 1)
+    near = 3 * limit // 2
+
+    def state():
+        return rng.randint(-limit, limit - 1)
+
+    def small():
+        return rng.randint(-near, near)
+
+    def draw(name, otherwise):
+        return fixed[name] if name in fixed else otherwise()
+
+    synapse = draw("synapse", lambda: random_decay(rng, neurons) if rng.random() < 0.5 else None)
+    membrane = draw("membrane", lambda: random_decay(rng, neurons) if rng.random() < 0.9 else None)
+    spiking = fixed.get("spiking", True)
+    threshold = per_neuron(rng, neurons, lambda: rng.randint(-limit // 4, limit // 2)) if spiking else None
+    resets = [reset for reset in Reset if membrane is not None or reset not in LATE_RESETS]
+    reset = draw("reset", lambda: rng.choice(resets))
+    fire = draw("fire", lambda: rng.choice(list(Fire) if membrane is not None else [Fire.AFTER]))
+    return NeuronParams(
+        neurons=neurons,
+        acc_bits=acc_bits or rng.randint(1, 10),
+        state_bits=state_bits,
+        frac_bits=rng.choice([0, 0, rng.randint(1, 8)]),
+        synapse=synapse,
+        synapse_bits=rng.randint(2, 16) if synapse else 0,
+        membrane=membrane,
+        threshold=threshold,
+        reset=reset if spiking else Reset.NONE,
+        reset_value=per_neuron(rng, neurons, state),
+        compare=draw("compare", lambda: rng.choice(list(Compare))),
+        fire=fire if spiking else Fire.AFTER,
+        bias=rng.choice([0, per_neuron(rng, neurons, small)]),
+        leak=rng.choice([0, per_neuron(rng, neurons, small)]) if synapse else 0,
+        v_min=rng.choice([None, per_neuron(rng, neurons, state)]),
+    )
+
+
+def random_weights(rng, array):
+    """Weights as lists, [target][source], from the whole range."""
+    low, high = -(1 << (array.weight_bits - 1)), (1 << (array.weight_bits - 1)) - 1
+    values = (-1, 1) if array.weight_bits == 1 else range(low, high + 1)
+    return [[rng.choice(values) for _ in range(array.sources)] for _ in range(array.targets)]
+
+
+def random_array(rng, *, sources, targets, lanes, weight_bits, input_max=1):
+    """Array whose accumulators are just as wide as the weights need; the weights."""
+    array = ArrayParams(sources=sources, targets=targets, lanes=lanes, weight_bits=weight_bits, acc_bits=1)
+    weights = random_weights(rng, array)
+    low = min(sum(min(w, 0) for w in row) for row in weights)
+    high = max(sum(max(w, 0) for w in row) for row in weights)
+    bits = bits_for_signed(low * input_max, high * input_max)
+    params = {"sources": sources, "targets": targets, "lanes": lanes, "weight_bits": weight_bits}
+    return ArrayParams(**params, acc_bits=bits), weights
+
+
+def weight_rows(weights, array):
+    """Words of the weight memory, bit by bit as `ArrayParams.rows` and `row_bits` describe them."""
+    rows = []
+    for group in range(array.groups):
+        for source in range(array.sources):
+            word = 0
+            for lane, target in enumerate(range(group * array.lanes, (group + 1) * array.lanes)):
+                weight = weights[target][source] if target < array.targets else 0
+                code = int(weight < 0) if array.weight_bits == 1 else weight % (1 << array.weight_bits)
+                word |= code << (lane * array.weight_bits)
+            rows.append(word)
+    return rows
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Parameters of an accelerator, its weights (a list of rows a core) and the same as a network."""
+
+    params: AcceleratorParams
+    rows: list
+    network: QuantisedNetwork
+
+
+def random_chain(rng, *, sizes, readout, input_max=2, shapes=None, count_bits=16, debug=False):
+    """Chain of populations of `sizes[1:]` behind `sizes[0]` inputs.
+
+    `shapes`: (lanes, update lanes) of each core; default: random ones.
+    """
+    analog = readout is ReadoutKind.MEMBRANE or (readout is ReadoutKind.CLASS and rng.random() < 0.5)
+    cores, weights = [], []
+    for k, (sources, targets) in enumerate(pairwise(sizes)):
+        lanes, update_lanes = shapes[k] if shapes else random_shape(rng, targets)
+        array, weight = random_array(
+            rng,
+            sources=sources,
+            targets=targets,
+            lanes=lanes,
+            weight_bits=rng.randint(1, 6),
+            input_max=1 if k else input_max,
+        )
+        spiking = not (analog and k == len(sizes) - 2)
+        neuron = random_neuron(rng, targets, acc_bits=array.acc_bits, spiking=spiking)
+        cores.append(CoreParams(name=f"layer{k}", array=array, neuron=neuron, update_lanes=update_lanes))
+        weights.append(weight)
+    params = AcceleratorParams(cores=tuple(cores), readout=readout, count_bits=count_bits, debug=debug)
+    rows = [weight_rows(weight, core.array) for weight, core in zip(weights, cores, strict=True)]
+    return Chain(params, rows, quantised(params, weights, input_max))
+
+
+def random_shape(rng, targets):
+    """Lanes, and update lanes that divide them."""
+    lanes = rng.randint(1, targets)
+    return lanes, rng.choice([d for d in range(1, lanes + 1) if lanes % d == 0])
+
+
+def quantised(params, weights, input_max):
+    """The network that `params` and `weights` are the hardware of."""
+    populations = tuple(
+        QuantisedPopulation(
+            name=core.name,
+            kind="LIF" if core.neuron.spiking else "LI",
+            shape=(core.neuron.neurons,),
+            neuron=core.neuron,
+            weight_bits=core.array.weight_bits,
+            scale=np.ones(core.neuron.neurons),
+            offset=np.zeros(core.neuron.neurons),
+        )
+        for core in params.cores
+    )
+    names = ["input", *(core.name for core in params.cores)]
+    projections = tuple(
+        QuantisedProjection(
+            name=f"{source}->{target}", source=source, target=target, weight=np.array(weight, np.int32)
+        )
+        for source, target, weight in zip(names[:-1], names[1:], weights, strict=True)
+    )
+    return QuantisedNetwork(
+        name="chain",
+        inputs=(Input(name="input", shape=(params.cores[0].array.sources,)),),
+        populations=populations,
+        projections=projections,
+        outputs=(names[-1],),
+        input_max=input_max,
+    )

@@ -1,0 +1,177 @@
+"""The LIF core equals the golden step: every kind of neuron, reset and readout tally."""
+
+import itertools
+import random
+
+import numpy as np
+import pytest
+from spikeloom.hw.lif import LifCore
+from spikeloom.hw.params import LATE_RESETS, Compare, DecayParams, Fire, NeuronParams, Reset, Rounding
+from spikeloom.sim.golden.neuron import initial_state, neuron_arrays, step
+
+from .drivers import Bench
+from .randoms import random_decay, random_neuron
+
+SIZES = [(1, 1), (3, 3), (5, 2), (6, 3), (7, 7), (4, 1), (2, 1), (9, 4)]  # neurons, lanes
+SAMPLES, STEPS = 2, 6
+
+
+def kinds():
+    """Every combination that `NeuronParams` allows of reset, fire, synaptic current and membrane."""
+    for reset, fire, synapse, membrane in itertools.product(Reset, Fire, (False, True), (False, True)):
+        if membrane or not (reset in LATE_RESETS or fire is Fire.BEFORE):
+            yield True, reset, fire, synapse, membrane
+    for synapse, membrane in itertools.product((False, True), (False, True)):
+        yield False, Reset.NONE, Fire.AFTER, synapse, membrane
+
+
+def name(kind):
+    spiking, reset, fire, synapse, membrane = kind
+    spikes = f"{reset}-{fire}" if spiking else "analog"
+    return "-".join([spikes, *["synapse"] * synapse, *["membrane"] * membrane])
+
+
+KINDS = list(kinds())
+
+
+def random_inputs(rng, params, lanes):
+    """(samples, steps, padded neurons) of accumulators, and which sweeps come without an event."""
+    groups = -(-params.neurons // lanes)
+    limit = 1 << (params.acc_bits - 1)
+    values = [-limit, limit - 1, 0, *(rng.randint(-limit, limit - 1) for _ in range(5))]
+    shape = (SAMPLES, STEPS, groups * lanes)
+    accs = np.array([rng.choice(values) for _ in range(np.prod(shape))]).reshape(shape)
+    return accs, np.array([rng.random() < 0.2 for _ in range(SAMPLES * STEPS)]).reshape(SAMPLES, STEPS)
+
+
+def golden(params, accs, zero, tally_bits):
+    """What each step must give, by name of the port."""
+    arrays = neuron_arrays(params)
+    for sample in range(SAMPLES):
+        state = initial_state(arrays, 1)
+        tally = np.zeros(params.neurons, np.int64)
+        for t in range(STEPS):
+            acc = accs[sample, t, : params.neurons] * (not zero[sample, t])
+            result = step(arrays, state, acc[np.newaxis])
+            state = result.state
+            tally = tally + (state.v[0] if result.spikes is None else result.spikes[0])
+            if tally_bits is not None:
+                tally = np.clip(tally, *tally_range(params, tally_bits))
+            expected = {"spikes": None, "membranes": state.v[0].tolist()}
+            if result.spikes is not None:
+                expected["spikes"] = result.spikes[0].astype(int).tolist()
+            if state.i is not None:
+                expected["currents"] = state.i[0].tolist()
+            if tally_bits is not None:
+                expected["tallies"] = tally.tolist()
+            yield expected
+
+
+def tally_range(params, bits):
+    if params.spiking:
+        return 0, (1 << bits) - 1
+    return -(1 << (params.state_bits + bits - 1)), (1 << (params.state_bits + bits - 1)) - 1
+
+
+def run(core, accs, zero, rng, *, wait):
+    """Sweep all steps with garbage in between; the cycles of the strobes, the updates as dicts."""
+    bench = Bench(core)
+    strobes, updates = [], []
+
+    async def sweep(ctx):
+        for sample, t in np.ndindex(SAMPLES, STEPS):
+            for g in range(core.groups):
+                lanes = accs[sample, t, g * core.lanes :][: core.lanes].tolist()
+                final, last = g == core.groups - 1, t == STEPS - 1
+                fields = {"group": g, "zero": zero[sample, t], "final": final, "last": last}
+                for port, value in {"strobe": 1, **fields}.items():
+                    ctx.set(getattr(core.sweep, port), int(value))
+                ctx.set(core.sweep.accs, lanes)
+                _, _, cycle = await ctx.tick().sample(bench.cycle)
+                strobes.append(cycle)
+            ctx.set(core.sweep.strobe, 0)
+            for _ in range(core.gap_cycles - core.groups + wait()):
+                for port in ("group", "zero", "final", "last"):
+                    ctx.set(getattr(core.sweep, port), rng.getrandbits(8))
+                ctx.set(core.sweep.accs, [rng.choice([-1, 0]) for _ in range(core.lanes)])
+                await ctx.tick()
+        for _ in range(core.latency + 1):
+            await ctx.tick()
+
+    ports = [name for name in core.update.signature.members if name != "strobe"]
+    values = [getattr(core.update, name) for name in ports]
+    record = bench.watch(
+        core.update.strobe, values, lambda row: updates.append(dict(zip(["cycle", *ports], row, strict=True)))
+    )
+    bench.run(sweep, background=[record])
+    return strobes, updates
+
+
+def check(params, lanes, tally_bits, seed, *, wait=lambda: 0):
+    rng = random.Random(seed)
+    core = LifCore(params, lanes=lanes, tally_bits=tally_bits)
+    accs, zero = random_inputs(rng, params, lanes)
+    strobes, updates = run(core, accs, zero, rng, wait=wait)
+    assert [update["cycle"] for update in updates] == [cycle + core.latency for cycle in strobes]
+    for k, expected in enumerate(golden(params, accs, zero, tally_bits)):
+        sweep = updates[k * core.groups : (k + 1) * core.groups]
+        where = f"{{}} of sample {k // STEPS}, step {k % STEPS}"
+        assert [update["group"] for update in sweep] == list(range(core.groups)), where.format("groups")
+        assert [u["final"] for u in sweep] == [0] * (core.groups - 1) + [1], where.format("final")
+        assert {update["last"] for update in sweep} == {k % STEPS == STEPS - 1}, where.format("last")
+        silent = [0] * (core.groups * lanes - params.neurons)
+        bits = [update["spikes"] >> lane & 1 for update in sweep for lane in range(lanes)]
+        assert bits == (expected.pop("spikes") or [0] * params.neurons) + silent, where.format("spikes")
+        for name, values in expected.items():
+            found = [value for update in sweep for value in update[name]]
+            assert found[: params.neurons] == values, where.format(name)
+
+
+@pytest.mark.parametrize("k", range(len(KINDS)), ids=[name(kind) for kind in KINDS])
+@pytest.mark.parametrize("compare", Compare, ids=["gt", "ge"])
+def test_every_kind(k, compare):
+    spiking, reset, fire, synapse, membrane = KINDS[k]
+    rng = random.Random(f"{k} {compare}")
+    neurons, lanes = SIZES[(2 * k + (compare is Compare.GE)) % len(SIZES)]
+    params = random_neuron(
+        rng,
+        neurons,
+        spiking=spiking,
+        reset=reset,
+        fire=fire,
+        compare=compare,
+        synapse=random_decay(rng, neurons) if synapse else None,
+        membrane=random_decay(rng, neurons) if membrane else None,
+    )
+    tally_bits = rng.choice([None, 1, 2, 16])
+    check(params, lanes, tally_bits, k, wait=rng.choice([lambda: 0, lambda: rng.randint(0, 3)]))
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize("factors", [65535, (65535, 65536, 1)], ids=["shared", "each"])
+def test_widest_formats(rounding, factors):
+    decay = DecayParams(factor=factors, frac_bits=16, rounding=rounding)
+    limit = 1 << 47
+    params = NeuronParams(
+        neurons=3,
+        acc_bits=48,
+        state_bits=48,
+        frac_bits=16,
+        synapse=decay,
+        synapse_bits=48,
+        membrane=decay,
+        threshold=(limit - 1, -limit, 1 << 40),
+        reset=Reset.SUBTRACT,
+        bias=limit - 1,
+        leak=-limit,
+        v_min=-limit,
+    )
+    check(params, 2, 32, 0)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_tightest_formats(seed):
+    """Two bits of state, one bit of accumulator: everything saturates."""
+    rng = random.Random(f"tight {seed}")
+    params = random_neuron(rng, 3, acc_bits=1, state_bits=2, spiking=seed % 3 > 0)
+    check(params, 1, rng.choice([None, 1]), seed)
