@@ -16,7 +16,7 @@ import numpy as np
 
 from .atomic_dir import check_target, replace_directory
 from .clock_constraints import lpf_text, sdc_text
-from .codec import decode, encode
+from .codec import decode
 from .codec_npz import read_npz, write_npz
 from .emit import emit
 from .errors import UserError
@@ -209,7 +209,7 @@ def _write_vectors(folder: Path, vectors: Vectors | None) -> None:
 def _texts(manifest: Mapping[str, Any], plan: Plan, options: Mapping[str, Any] | None) -> dict[str, str]:
     clock_mhz = plan.options.clock_mhz
     return {
-        "options.toml": toml_text({**(options or {}), "plan": encode(plan.options)}),
+        "options.toml": toml_text({**(options or {}), "plan": plan.options.to_table()}),
         "summary.md": summary_text(manifest, plan),
         "constraints/accelerator.sdc": sdc_text(clock_mhz),
         "constraints/accelerator.lpf": lpf_text(clock_mhz),

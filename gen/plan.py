@@ -19,8 +19,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..hw.params import AcceleratorParams, ArrayParams, CoreParams, ReadoutKind
+from .codec import decode, encode
 from .errors import UserError
 from .ir import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from .names import unique_names
@@ -84,6 +86,21 @@ class PlanOptions:
             raise UserError(f"Option count_bits must be between 1 and 32, not {self.count_bits}")
         if not 0 < self.clock_mhz <= 10_000:
             raise UserError(f"Option clock_mhz must be above 0 and at most 10000, not {self.clock_mhz}")
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> PlanOptions:
+        """Options of a table as `tomllib` reads it; what it does not name has its default.
+
+        Raises
+        ------
+        UserError
+            An unknown key or a value that does not fit.
+        """
+        return decode(cls, {**encode(cls()), **table}, where="plan options")
+
+    def to_table(self) -> dict[str, Any]:
+        """Table that `from_table` reads."""
+        return encode(self)
 
 
 @dataclass(frozen=True, kw_only=True)

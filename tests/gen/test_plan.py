@@ -106,6 +106,25 @@ def test_option_errors(options, message):
     assert str(error.value) == message
 
 
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"lane": 3}, "plan options: unknown lane"),
+        ({"debug": "yes"}, "plan options.debug: expected bool, found 'yes'"),
+        ({"lanes": 1.5}, "plan options.lanes: expected int or str, found 1.5"),
+        ({"lanes": -1}, "plan options: Option lanes must be auto or a number from 1 up, not -1"),
+    ],
+)
+def test_option_table_errors(table, message):
+    with pytest.raises(UserError) as error:
+        PlanOptions.from_table(table)
+    assert str(error.value) == message
+
+
+def test_option_tables_may_be_partial():
+    assert PlanOptions.from_table({"lanes": 4}) == PlanOptions(lanes=4)
+
+
 def two_inputs(network):
     return replace(network, inputs=(*network.inputs, Input(name="other", shape=(2,))))
 
