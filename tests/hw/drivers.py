@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from amaranth import ClockDomain, Elaboratable, Module, Signal
+from amaranth import ClockDomain, Elaboratable, Module, ResetSignal, Signal
 from amaranth.sim import Simulator
 
 __all__ = ["Bench", "coin", "token"]
@@ -29,13 +29,13 @@ class Bench(Elaboratable):
 
     def __init__(self, component):
         self.component = component
-        self.domain = ClockDomain("sync")
-        self.rst = self.domain.rst
+        self.rst = Signal()
         self.cycle = Signal(32, reset_less=True)
 
     def elaborate(self, platform):
         m = Module()
-        m.domains += self.domain
+        m.domains += ClockDomain("sync")
+        m.d.comb += ResetSignal("sync").eq(self.rst)
         m.submodules.component = self.component
         m.d.sync += self.cycle.eq(self.cycle + 1)
         return m

@@ -1,0 +1,156 @@
+"""Both kinds of accumulators: sums of the events of a step, swept while the next step is added."""
+
+import random
+
+import pytest
+from spikeloom.hw.accumulators import (
+    LEAD_CYCLES,
+    MemoryAccumulators,
+    RegisterAccumulators,
+    accumulators,
+    sweep_cycles,
+)
+from spikeloom.hw.params import ArrayParams
+
+from .drivers import Bench
+from .randoms import random_array, weight_rows
+
+# targets, lanes, update lanes; sweep groups of 1 to 12, lanes that do not divide the targets
+SHAPES = [
+    (1, 1, 1),
+    (5, 5, 5),
+    (2, 2, 1),
+    (5, 5, 1),
+    (6, 6, 1),
+    (7, 7, 1),
+    (12, 12, 1),
+    (8, 8, 2),
+    (2, 1, 1),
+    (3, 2, 2),
+    (3, 2, 1),
+    (7, 3, 3),
+    (7, 3, 1),
+    (5, 4, 2),
+    (9, 6, 2),
+    (10, 4, 1),
+]
+
+
+def test_kind_follows_the_groups():
+    params = {"sources": 2, "targets": 6, "weight_bits": 2, "acc_bits": 4}
+    assert isinstance(accumulators(ArrayParams(lanes=6, **params), update_lanes=3), RegisterAccumulators)
+    assert isinstance(accumulators(ArrayParams(lanes=5, **params), update_lanes=1), MemoryAccumulators)
+
+
+class Traffic:
+    """Random steps put into the accumulators as the array does: a tick waits for `free`."""
+
+    def __init__(self, acc, rng, weights, *, steps, ready, idle):
+        self.acc, self.rng, self.ready = acc, rng, ready
+        self.bench = Bench(acc)
+        self.rows = weight_rows(weights, acc.params)
+        sources = acc.params.sources
+        self.steps = [rng.sample(range(sources), rng.randint(0, sources)) for _ in range(steps)]
+        self.steps[rng.randrange(steps)] = []
+        self.idle = idle
+        self.free_at = None  # cycle of the latest free
+        self.swaps, self.starts, self.sweep = [], [], []
+
+    def run(self):
+        sweep = self.acc.sweep
+        values = (sweep.group, sweep.accs, sweep.zero, sweep.final, sweep.last)
+        watches = [
+            self.bench.watch(sweep.strobe, values, self.sweep.append),
+            self.bench.watch(self.acc.free, (), self.note_free),
+            self.bench.watch(self.acc.start, (), self.starts.append),
+            self.be_ready,
+        ]
+        self.bench.run(self.feed, background=watches)
+
+    def note_free(self, row):
+        self.free_at = row[0]
+
+    async def be_ready(self, ctx):
+        while True:
+            ctx.set(self.acc.sweep_ready, self.rng.random() < self.ready)
+            await ctx.tick()
+
+    async def feed(self, ctx):
+        await ctx.tick()
+        first_swap = True
+        for number, events in enumerate(self.steps):
+            first = 1
+            for source in events:
+                while self.rng.random() < self.idle:
+                    await ctx.tick()
+                await self.event(ctx, source, first)
+                first = 0
+            while not first_swap and not self.may_swap(ctx):
+                await ctx.tick()
+            first_swap = False
+            self.free_at = None
+            await self.swap(ctx, zero=first, last=number % 3 == 2)
+        while len(self.sweep) < len(self.steps) * self.acc.sweep_groups:
+            await ctx.tick()
+        for _ in range(8):
+            await ctx.tick()
+
+    def may_swap(self, ctx):
+        """A tick taken one cycle after `free` comes `LEAD_CYCLES` later."""
+        return self.free_at is not None and ctx.get(self.bench.cycle) >= self.free_at + 1 + LEAD_CYCLES
+
+    async def event(self, ctx, source, first):
+        acc = self.acc
+        for group in range(acc.params.groups):
+            ctx.set(acc.add, 1)
+            ctx.set(acc.first, first)
+            ctx.set(acc.group, group)
+            ctx.set(acc.row, self.rows[group * acc.params.sources + source])
+            ctx.set(acc.ahead_group, (group + 1) % acc.params.groups)  # 0 until the next event
+            await ctx.tick()
+            ctx.set(acc.add, 0)
+
+    async def swap(self, ctx, *, zero, last):
+        acc = self.acc
+        ctx.set(acc.swap, 1)
+        ctx.set(acc.swap_zero, zero)
+        ctx.set(acc.swap_last, last)
+        _, _, cycle = await ctx.tick().sample(self.bench.cycle)
+        self.swaps.append(cycle)
+        ctx.set(acc.swap, 0)
+
+
+@pytest.mark.parametrize(("ready", "idle"), [(1.0, 0.0), (0.3, 0.3)], ids=["straight", "waiting"])
+@pytest.mark.parametrize(("targets", "lanes", "update_lanes"), SHAPES)
+def test_sums_of_every_step(targets, lanes, update_lanes, ready, idle):
+    rng = random.Random(f"{targets} {lanes} {update_lanes} {ready}")
+    bits = rng.choice([1, 1, 2, 3, 8])
+    params, weights = random_array(rng, sources=6, targets=targets, lanes=lanes, weight_bits=bits)
+    acc = accumulators(params, update_lanes=update_lanes)
+    traffic = Traffic(acc, rng, weights, steps=9, ready=ready, idle=idle)
+    traffic.run()
+    groups = acc.sweep_groups
+    assert len(traffic.starts) == len(traffic.steps)
+    assert len(traffic.sweep) == len(traffic.steps) * groups
+    for step, events in enumerate(traffic.steps):
+        sweep = traffic.sweep[step * groups : (step + 1) * groups]
+        cycles = [row[0] for row in sweep]
+        assert cycles == list(range(cycles[0], cycles[0] + groups)), f"sweep {step} has a gap"
+        if ready == 1.0:
+            assert cycles[0] == traffic.swaps[step] + sweep_cycles(params)
+        assert [row[1] for row in sweep] == list(range(groups))
+        assert [row[4] for row in sweep] == [0] * (groups - 1) + [1]
+        assert {row[5] for row in sweep} == {step % 3 == 2}
+        sums = [sum(weights[target][source] for source in events) for target in range(targets)]
+        found = [0 if row[3] else value for row in sweep for value in list(row[2])]
+        assert found[:targets] == sums, f"step {step}: {events}"
+
+
+def test_a_start_comes_the_same_time_before_every_sweep():
+    """What the core counts from: the distance of two starts is the distance of the sweeps."""
+    rng = random.Random(5)
+    params, weights = random_array(rng, sources=3, targets=7, lanes=3, weight_bits=3)
+    traffic = Traffic(accumulators(params, update_lanes=1), rng, weights, steps=9, ready=0.3, idle=0.0)
+    traffic.run()
+    strobes = [row[0] for row in traffic.sweep if row[1] == 0]
+    assert len({strobe - start for strobe, (start,) in zip(strobes, traffic.starts, strict=True)}) == 1

@@ -1,0 +1,130 @@
+"""The dense array: sums of weights for every shape and width, its rate and its latency."""
+
+import random
+
+import pytest
+from spikeloom.hw.dense import DenseArray
+
+from .drivers import Bench, coin, token
+from .randoms import random_array, weight_rows
+from .test_accumulators import SHAPES
+
+
+class Run:
+    """Steps (lists of source indices) through an array; swept sums, cycles of what was taken and swept."""
+
+    def __init__(self, array, steps, *, gap=None, ready=1.0, seed=0):
+        self.array, self.steps = array, steps
+        self.bench = Bench(array)
+        self.taken, self.starts, self.sweep = [], [], []
+        rng = random.Random(seed)
+
+        async def be_ready(ctx):
+            while True:
+                ctx.set(array.sweep_ready, rng.random() < ready)
+                await ctx.tick()
+
+        async def send(ctx):
+            await self.bench.put(ctx, array.events, self.tokens(), gap=gap, taken=self.taken)
+            while len(self.sweep) < len(steps) * array.accumulators.sweep_groups:
+                await ctx.tick()
+            for _ in range(8):
+                await ctx.tick()
+
+        ports = array.sweep
+        values = (ports.group, ports.accs, ports.zero, ports.final, ports.last)
+        watches = [
+            self.bench.watch(ports.strobe, values, self.sweep.append),
+            self.bench.watch(array.start, (), self.starts.append),
+        ]
+        self.bench.run(send, background=[*watches, be_ready])
+
+    def tokens(self):
+        for number, events in enumerate(self.steps):
+            for source in events:
+                yield token(source)
+            yield token(tick=1, last=number == len(self.steps) - 1)
+
+    def sums(self):
+        """Accumulators of every step."""
+        groups = self.array.accumulators.sweep_groups
+        assert len(self.sweep) == len(self.steps) * groups
+        for step in range(len(self.steps)):
+            rows = self.sweep[step * groups : (step + 1) * groups]
+            assert [row[1] for row in rows] == list(range(groups))
+            assert [row[4] for row in rows] == [0] * (groups - 1) + [1]
+            assert {row[5] for row in rows} == {step == len(self.steps) - 1}
+            values = [0 if row[3] else value for row in rows for value in list(row[2])]
+            yield values[: self.array.params.targets]
+
+
+def random_steps(rng, sources, *, count=8, most=8):
+    """Steps of random events; some sources several times in a step, some steps empty."""
+    steps = [[rng.randrange(sources) for _ in range(rng.randint(0, most))] for _ in range(count)]
+    steps[rng.randrange(count)] = []
+    return steps
+
+
+def check(rng, *, sources, targets, lanes, update_lanes, weight_bits, **run):
+    steps = random_steps(rng, sources)
+    array, weights = random_array(
+        rng, sources=sources, targets=targets, lanes=lanes, weight_bits=weight_bits, input_max=8
+    )
+    dense = DenseArray(array, weight_rows(weights, array), update_lanes=update_lanes)
+    found = list(Run(dense, steps, **run).sums())
+    for step, events in enumerate(steps):
+        expected = [sum(weights[target][source] for source in events) for target in range(targets)]
+        assert found[step] == expected, f"step {step}: {events}"
+
+
+@pytest.mark.parametrize("waiting", [False, True], ids=["straight", "waiting"])
+@pytest.mark.parametrize(("targets", "lanes", "update_lanes"), SHAPES)
+def test_every_shape(targets, lanes, update_lanes, waiting):
+    rng = random.Random(f"{targets} {lanes} {update_lanes}")
+    shape = {"targets": targets, "lanes": lanes, "update_lanes": update_lanes}
+    run = {"gap": coin(0.4, 1), "ready": 0.3} if waiting else {}
+    check(rng, sources=rng.choice([1, 2, 5, 8]), weight_bits=rng.randint(1, 8), **shape, **run)
+
+
+@pytest.mark.parametrize("weight_bits", range(1, 17))
+def test_every_weight_width(weight_bits):
+    lanes = (weight_bits - 1) % 4 + 1
+    rng = random.Random(weight_bits)
+    check(rng, sources=3, targets=4, lanes=lanes, update_lanes=1, weight_bits=weight_bits)
+
+
+@pytest.mark.parametrize(("targets", "lanes"), [(4, 4), (4, 2), (7, 3)])
+def test_an_event_takes_a_cycle_a_group(targets, lanes):
+    rng = random.Random(0)
+    array, weights = random_array(rng, sources=5, targets=targets, lanes=lanes, weight_bits=3, input_max=4)
+    dense = DenseArray(array, weight_rows(weights, array), update_lanes=lanes)
+    run = Run(dense, [[0, 1, 2, 3, 4, 0, 1]])
+    start = run.taken[0] - array.groups + 1
+    assert run.taken[:-1] == [start + (k + 1) * array.groups - 1 for k in range(7)]
+    assert run.taken[-1] == run.taken[-2] + 1
+    assert run.sweep[0][0] == run.taken[-1] + dense.latency
+
+
+@pytest.mark.parametrize(("targets", "lanes"), [(6, 6), (6, 2)])
+def test_the_next_step_is_added_while_a_sweep_waits(targets, lanes):
+    """With the neurons not ready, the events of the next step are taken, and its tick is not."""
+    rng = random.Random(1)
+    array, weights = random_array(rng, sources=4, targets=targets, lanes=lanes, weight_bits=4, input_max=4)
+    dense = DenseArray(array, weight_rows(weights, array), update_lanes=1)
+    bench = Bench(dense)
+    taken = []
+    tokens = [token(0), token(tick=1), token(1), token(2), token(tick=1)]
+
+    async def send(ctx):
+        await bench.put(ctx, dense.events, tokens, taken=taken)
+
+    async def wait(ctx):
+        for _ in range(60):
+            await ctx.tick()
+        assert len(taken) == 4
+        ctx.set(dense.sweep_ready, 1)
+        for _ in range(60):
+            await ctx.tick()
+        assert len(taken) == 5
+
+    bench.run(send, wait)

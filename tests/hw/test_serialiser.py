@@ -1,0 +1,179 @@
+"""The serialiser: events in ascending order, a tick a step, whole sweeps queued, values and last steps."""
+
+import random
+
+import pytest
+from amaranth import signed, unsigned
+from spikeloom.hw.serialiser import Serialiser
+
+from .drivers import Bench, coin
+
+SIZES = [(1, 1), (4, 4), (5, 2), (6, 3), (7, 1), (7, 7), (9, 5), (12, 4)]  # neurons, lanes
+
+
+class Run:
+    """Sweeps of random masks; each starts when the serialiser has room, as the core does it."""
+
+    def __init__(self, block, rng, *, sweeps, density, update_cycles=5, stall=None, last_every=3):
+        self.block, self.bench, self.rng = block, Bench(block), rng
+        self.update_cycles, self.last_every = update_cycles, last_every
+        self.masks = [self.mask(density) for _ in range(sweeps)]
+        self.values = [[self.value() for _ in range(block.neurons)] for _ in range(sweeps)]
+        self.strobes, self.sent, self.payloads = [], [], []
+        self.ticks = sum(self.last(k) for k in range(sweeps)) if block.only_last else sweeps
+
+        async def read(ctx):
+            left = [self.ticks]
+
+            def done(payload):
+                left[0] -= payload.tick
+                return left[0] == 0
+
+            self.payloads = await self.bench.get(ctx, block.out, done=done, stall=stall, taken=self.sent)
+
+        self.bench.run(self.sweep, read)
+
+    def last(self, sweep):
+        return sweep % self.last_every == self.last_every - 1
+
+    def mask(self, density):
+        density = self.rng.choice([0, density, 1])
+        return [self.rng.random() < density for _ in range(self.block.neurons)]
+
+    def value(self):
+        shape = self.block.value
+        if shape is None:
+            return None
+        low = -(1 << (shape.width - 1)) if shape.signed else 0
+        return low + self.rng.getrandbits(shape.width)
+
+    async def sweep(self, ctx):
+        for number in range(len(self.masks)):
+            while not ctx.get(self.block.ready):
+                await ctx.tick()
+            ctx.set(self.block.start, 1)
+            await ctx.tick()
+            ctx.set(self.block.start, 0)
+            for _ in range(self.update_cycles):
+                await ctx.tick()
+            await self.groups(ctx, number)
+
+    async def groups(self, ctx, number):
+        block = self.block
+        for group in range(block.groups):
+            lanes = range(group * block.lanes, (group + 1) * block.lanes)
+            bits = [k < block.neurons and self.masks[number][k] for k in lanes]
+            ctx.set(block.strobe, 1)
+            ctx.set(block.group, group)
+            ctx.set(block.mask, sum(bit << k for k, bit in enumerate(bits)))
+            ctx.set(block.final, group == block.groups - 1)
+            ctx.set(block.last, self.last(number))
+            if block.value is not None:
+                ctx.set(
+                    block.values,
+                    [self.values[number][k] if k < block.neurons else self.value() for k in lanes],
+                )
+            _, _, cycle = await ctx.tick().sample(self.bench.cycle)
+            self.strobes.append(cycle)
+        ctx.set(block.strobe, 0)
+
+    def expected(self):
+        for number, (mask, values) in enumerate(zip(self.masks, self.values, strict=True)):
+            if self.last(number) or not self.block.only_last:
+                for k, bit in enumerate(mask):
+                    if bit:
+                        yield (k, values[k], 0, 0)
+                yield (None, None, 1, int(self.last(number)))
+
+    def found(self):
+        for payload in self.payloads:
+            value = payload.value if self.block.value is not None and not payload.tick else None
+            yield (None if payload.tick else payload.index, value, payload.tick, payload.last)
+
+
+class AllOnes(random.Random):
+    """Every mask full."""
+
+    def choice(self, seq):
+        return seq[-1]
+
+
+class AllZeros(random.Random):
+    """Every mask empty."""
+
+    def choice(self, seq):
+        return seq[0]
+
+
+@pytest.mark.parametrize("stall", [0, 0.5], ids=["open", "stalled"])
+@pytest.mark.parametrize("value", [None, signed(5), unsigned(9)], ids=["events", "signed", "unsigned"])
+@pytest.mark.parametrize(("neurons", "lanes"), SIZES)
+def test_tokens_of_every_sweep(neurons, lanes, value, stall):
+    rng = random.Random(f"{neurons} {lanes} {value} {stall}")
+    block = Serialiser(neurons=neurons, lanes=lanes, value=value, only_last=rng.random() < 0.3)
+    run = Run(
+        block, rng, sweeps=9, density=0.3, stall=coin(stall, neurons), update_cycles=rng.choice([0, 1, 8])
+    )
+    assert list(run.found()) == list(run.expected())
+
+
+@pytest.mark.parametrize("value", [None, unsigned(4)], ids=["events", "values"])
+@pytest.mark.parametrize(("neurons", "lanes"), SIZES)
+def test_only_the_last_step(neurons, lanes, value):
+    rng = random.Random(neurons)
+    block = Serialiser(neurons=neurons, lanes=lanes, value=value, only_last=True)
+    run = Run(block, rng, sweeps=8, density=0.5, last_every=4)
+    assert list(run.found()) == list(run.expected())
+
+
+@pytest.mark.parametrize("only_last", [False, True])
+def test_latency_and_rate(only_last):
+    """The first token of a sweep of full masks after `LATENCY_CYCLES`, then a token a cycle."""
+    block = Serialiser(neurons=10, lanes=4, only_last=only_last)
+    run = Run(block, AllOnes(), sweeps=1, density=1.0, last_every=1)
+    assert run.sent == [run.strobes[0] + Serialiser.LATENCY_CYCLES + k for k in range(11)]
+
+
+def test_a_silent_population_costs_its_tick():
+    block = Serialiser(neurons=10, lanes=2)
+    run = Run(block, AllZeros(), sweeps=1, density=0.0)
+    assert run.sent == [run.strobes[-1] + Serialiser.LATENCY_CYCLES]
+
+
+@pytest.mark.parametrize("value", [None, signed(3)], ids=["events", "values"])
+def test_room_for_whole_sweeps_and_no_more(value):
+    """With `out` closed, `SWEEPS` full sweeps begin and fit, and no third one does."""
+    block = Serialiser(neurons=9, lanes=2, value=value)
+    bench = Bench(block)
+    begun, payloads = [], []
+
+    async def sweep(ctx):
+        for _ in range(60):
+            if ctx.get(block.ready):
+                begun.append(1)
+                ctx.set(block.start, 1)
+                await ctx.tick()
+                ctx.set(block.start, 0)
+                for group in range(block.groups):
+                    ctx.set(block.strobe, 1)
+                    ctx.set(block.group, group)
+                    ctx.set(block.mask, 0b01 if group == block.groups - 1 else 0b11)
+                    ctx.set(block.final, group == block.groups - 1)
+                    await ctx.tick()
+                ctx.set(block.strobe, 0)
+            await ctx.tick()
+        assert len(begun) == Serialiser.SWEEPS
+        ticks = []
+
+        def done(payload):
+            ticks.append(payload.tick)
+            return sum(ticks) == Serialiser.SWEEPS
+
+        payloads.extend(await bench.get(ctx, block.out, done=done))
+        for _ in range(4):
+            await ctx.tick()
+        assert ctx.get(block.ready)
+
+    bench.run(sweep)
+    indices = [None if payload.tick else payload.index for payload in payloads]
+    assert indices == [*range(9), None] * Serialiser.SWEEPS
