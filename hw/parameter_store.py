@@ -55,7 +55,9 @@ class ParameterStore(wiring.Component):
         )
         read = memory.read_port()
         m.d.comb += read.addr.eq(self.group)
-        m.d.sync += self.words.as_value().eq(read.data)
+        words = Signal(self.layout.size, reset_less=True)
+        m.d.sync += words.eq(read.data)
+        m.d.comb += self.words.as_value().eq(words)
         return m
 
     def _rows(self) -> list[int]:

@@ -40,5 +40,7 @@ class WeightMemory(wiring.Component):
         )
         read = memory.read_port()
         m.d.comb += read.addr.eq(self.address)
-        m.d.sync += self.row.eq(read.data)
+        row = Signal(self.params.row_bits, reset_less=True)
+        m.d.sync += row.eq(read.data)
+        m.d.comb += self.row.eq(row)
         return m
