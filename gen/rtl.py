@@ -87,6 +87,8 @@ def convert(component: Component, *, name: str = TOP) -> Rtl:
         lambda found: f"{found[1]}\\{names.get(found[2], found[2])}",
         text,
     )
+    # Amaranth names element 3 of an array x[3]; Yosys (abc9) confuses that with bit 3 of x.
+    text = re.sub(r"\\\S*\[\d+\]\S*", lambda found: found[0].replace("[", "_").replace("]", ""), text)
     # Yosys takes port 0 for no port and would print it last.
     text = re.sub(
         r"(?m)^(  wire .*(?:input|output|inout) )(\d+)", lambda found: f"{found[1]}{int(found[2]) + 1}", text
