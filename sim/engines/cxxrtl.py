@@ -116,7 +116,7 @@ def _run_batch(
     )
     probes = {}
     if options.probes:
-        probes = read_probes(params, result.probes, samples=len(x), steps=steps)
+        probes = read_probes(design, result.probes, samples=len(x), steps=steps, first_sample=first_sample)
     return _Part(output, result.cycles, probes)
 
 

@@ -21,7 +21,15 @@ from .run import Design, Progress
 __all__ = ["build_library"]
 
 _STEP = "CXXRTL simulation"
-_SCRIPT = "read_rtlil design.il\nwrite_cxxrtl -g0 design.cc\n"
+# The runtime reads a word beyond the address of a memory of one word, which has no address bits; such a
+# memory becomes a register.
+_SCRIPT = """
+read_rtlil design.il
+proc
+memory_collect
+memory_map t:$mem_v2 r:SIZE=1 %i
+write_cxxrtl -g0 design.cc
+"""
 # CXXRTL_NDEBUG: reading a memory beyond its end is legal in hardware when nobody looks.
 _FLAGS = ("-std=c++17", "-fPIC", "-shared", "-fvisibility=hidden", "-DNDEBUG", "-DCXXRTL_NDEBUG", "-w")
 _TEMPLATE = Path(__file__).with_name("cxxrtl_driver.cc.j2")

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...hw.params import AcceleratorParams, CoreParams
+from ...hw.params import CoreParams
 from ..faults import ProtocolFault
 from ..tokens import bit_field, sign_extend
-from .run import Probe
+from .run import Design, Probe
 
 __all__ = ["join_probes", "probe_words", "read_probes"]
 
@@ -21,7 +21,7 @@ def probe_words(core: CoreParams) -> list[int]:
 
 
 def read_probes(
-    params: AcceleratorParams, records: Sequence[np.ndarray], *, samples: int, steps: int
+    design: Design, records: Sequence[np.ndarray], *, samples: int, steps: int, first_sample: int = 0
 ) -> dict[str, Probe]:
     """Turn the records of every core's probe into arrays.
 
@@ -29,14 +29,20 @@ def read_probes(
     ----------
     records : sequence of ndarray
         One a core: uint64 (records, words), fields as `probe_words` lays them out.
+    first_sample : int
+        What error messages call the first sample.
 
     Raises
     ------
     ProtocolFault
         A record too many or too few, or a group out of order; names population, sample and step.
     """
-    cores = zip(params.cores, records, strict=True)
-    return {core.name: _read(core, record, samples, steps) for core, record in cores}
+    found = {}
+    for name, core, record in zip(design.names, design.params.cores, records, strict=True):
+        groups = -(-core.neuron.neurons // core.update_lanes)
+        _check_groups(name, record[:, 0], groups, samples, steps, first_sample)
+        found[name] = _read(core, record, (samples, steps, groups * core.update_lanes))
+    return found
 
 
 def join_probes(parts: Sequence[Probe]) -> Probe:
@@ -53,12 +59,9 @@ def join_probes(parts: Sequence[Probe]) -> Probe:
     )
 
 
-def _read(core: CoreParams, records: np.ndarray, samples: int, steps: int) -> Probe:
+def _read(core: CoreParams, records: np.ndarray, shape: tuple[int, int, int]) -> Probe:
     neuron = core.neuron
-    groups = -(-neuron.neurons // core.update_lanes)
-    _check_groups(core.name, records[:, 0], groups, samples, steps)
     _, spikes, membranes, currents = np.split(records, np.cumsum(probe_words(core))[:-1], axis=1)
-    shape = (samples, steps, groups * core.update_lanes)
 
     def neurons(words: np.ndarray, bits: int) -> np.ndarray:
         lanes = [bit_field(words, lane * bits, bits) for lane in range(core.update_lanes)]
@@ -74,7 +77,9 @@ def _read(core: CoreParams, records: np.ndarray, samples: int, steps: int) -> Pr
     )
 
 
-def _check_groups(name: str, found: np.ndarray, groups: int, samples: int, steps: int) -> None:
+def _check_groups(
+    name: str, found: np.ndarray, groups: int, samples: int, steps: int, first_sample: int
+) -> None:
     due = np.tile(np.arange(groups, dtype=np.uint64), samples * steps)
     common = min(len(due), len(found))
     wrong = np.flatnonzero(due[:common] != found[:common])
@@ -82,6 +87,5 @@ def _check_groups(name: str, found: np.ndarray, groups: int, samples: int, steps
     if at < max(len(due), len(found)):
         sample, step = divmod(at // groups, steps)
         said = f"group {found[at]}" if at < len(found) else "nothing"
-        raise ProtocolFault(
-            f"probe of {name}, sample {sample}, step {step}: {said} where group {at % groups} is due"
-        )
+        place = f"probe of {name}, sample {first_sample + sample}, step {step}"
+        raise ProtocolFault(f"{place}: {said} where group {at % groups} is due")

@@ -33,6 +33,8 @@ class Design:
         Files that the Verilog reads by bare name with ``$readmemh``.
     top : str
         Name of the top module.
+    populations : tuple of str
+        Names of the populations in the network, one a core; empty: the names of the cores.
     """
 
     params: AcceleratorParams
@@ -40,6 +42,12 @@ class Design:
     verilog: tuple[Path, ...] = ()
     memories: tuple[Path, ...] = ()
     top: str = "accelerator"
+    populations: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the population of each core is called."""
+        return self.populations or tuple(core.name for core in self.params.cores)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,7 +78,7 @@ def run_simulator(
     probes = {}
     if options.probes:
         records = [result[f"probe_{k}"] for k in range(len(params.cores))]
-        probes = read_probes(params, records, samples=len(x), steps=steps)
+        probes = read_probes(design, records, samples=len(x), steps=steps)
     return EngineRun(
         engine=simulator,
         version=simulator_version(simulator),

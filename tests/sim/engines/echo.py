@@ -5,14 +5,13 @@ It is its own golden model (``x > 0``), and can break the stream protocol on dem
 
 from __future__ import annotations
 
-from amaranth.back import rtlil
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from spikeloom.hw.params import AcceleratorParams, ArrayParams, CoreParams, NeuronParams, Reset
 from spikeloom.sim.tokens import events_format, out_format
 
-__all__ = ["Echo", "echo_params", "echo_rtlil"]
+__all__ = ["FAULTS", "Echo", "echo_params"]
 
 
 def echo_params(channels: int) -> AcceleratorParams:
@@ -30,6 +29,9 @@ class Echo(wiring.Component):
     `fault`: "" for none; "hang" stops before the second tick of a sample; "no_last" never marks the
     last tick; "unstable" changes a payload that waits; "twice" sends every spike twice.
     """
+
+    events: wiring.PureInterface
+    out: wiring.PureInterface
 
     def __init__(self, params: AcceleratorParams, *, fault: str = "") -> None:
         self.channels = params.cores[0].array.sources
@@ -75,8 +77,3 @@ class Echo(wiring.Component):
             with m.Elif(~self.out.valid | again | (self.fault != "twice")):
                 m.d.sync += scan.eq(scan + 1)
         return m
-
-
-def echo_rtlil(params: AcceleratorParams, *, fault: str = "") -> str:
-    """RTLIL text of an `Echo` as the module `accelerator`."""
-    return rtlil.convert(Echo(params, fault=fault), name="accelerator", emit_src=False)
