@@ -29,6 +29,7 @@ from spikeloom.gen.plan import make_plan
 from spikeloom.gen.quantise import QuantiseOptions, quantise
 
 SIZES = ("784-128-10", "1000-990-20", "4000-2475-40")
+# The targets of the project: seconds from start to end, megabytes at the peak.
 LIMITS = {"784-128-10": {"wall_s": 5.0}, "4000-2475-40": {"wall_s": 60.0, "peak_mb": 2000.0}}
 STAGES = ("import_s", "read_s", "quantise_s", "plan_s", "write_s")
 
@@ -127,11 +128,16 @@ def markdown(result):
         cells = [row[k] for k in ("wall_s", "cpu_s", "peak_mb", "directory_mb", *STAGES)]
         lines.append([row["network"], f"{row['synapses']:,}", *(f"{cell:.2f}" for cell in cells)])
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    limits = "; ".join(
+        f"{network}: " + ", ".join(f"{key} at most {most:g}" for key, most in limit.items())
+        for network, limit in LIMITS.items()
+    )
     slopes = ", ".join(f"{slope:.2f}" for slope in result["exponents"])
     return (
         f"# Compile time and memory\n\n{table}\n\n"
         f"Slope of log(CPU s) over log(synapses) between sizes: {slopes}"
-        f" (1 is linear). Limits {LIMITS} {'met' if result['limits_met'] else 'NOT met'}.\n\n"
+        f" (1 is linear).\n\n"
+        f"Targets {'met' if result['limits_met'] else 'NOT met'}: {limits}.\n\n"
         f"spikeloom {__version__}, Python {platform.python_version()}, Yosys {rows[0]['yosys']},"
         f" {os.cpu_count()} cores.\n"
     )

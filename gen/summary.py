@@ -112,8 +112,10 @@ def _notes(title: str, notes: Sequence[str]) -> list[str]:
 
 
 def _scalars(title: str, values: Mapping[str, Any] | None) -> list[str]:
-    """Plain values of a record; what is nested stays in the manifest."""
-    plain = {k: v for k, v in (values or {}).items() if isinstance(v, str | int | float)}
+    """Plain values of a record; what is nested or takes more than a line stays in the manifest."""
+    plain = {
+        k: v for k, v in (values or {}).items() if isinstance(v, str | int | float) and "\n" not in str(v)
+    }
     return [title, "\n".join(f"- {key}: {_cell(value)}" for key, value in plain.items())] if plain else []
 
 
