@@ -137,10 +137,10 @@ def _spiking(
     threshold, offset = values["v_threshold"], dynamics.offset
     reset = semantics.if_reset if node.type == "IF" and semantics.if_reset else semantics.reset
     if reset in SUBTRACTING and offset.any():
-        start = f"{semantics.v_initial.value} potential {offset[offset != 0][0]:g}"
+        start = f"its {semantics.v_initial.value} potential {offset[offset != 0][0]:g}"
         raise graph.error(
             node.name,
-            f"starts at its {start}, which reset={reset} cannot keep; accepted: v_initial=zero or reset=value",
+            f"starts at {start}, which reset={reset} cannot keep; accepted: v_initial=zero, reset=value",
         )
     if semantics.spikes is Spikes.GRADED and (threshold <= 0).any():
         raise graph.error(node.name, f"v_threshold = {threshold.min():g}; spikes=graded needs it above 0")

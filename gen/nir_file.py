@@ -19,6 +19,7 @@ import numpy as np
 
 from .errors import UserError
 from .graph import Graph, Node, in_order, quoted
+from .hdf5_heaps import has_endless_heap
 from .node_types import NODE_TYPES, check_node
 
 __all__ = ["MAX_VALUES", "read_graph"]
@@ -58,6 +59,8 @@ def read_graph(path: str | os.PathLike[str]) -> Graph:
         raise UserError(f"{name}: cannot be read (permission denied)")
     if not h5py.is_hdf5(path):
         raise UserError(f"{name}: not an HDF5 file; expected a .nir file as nir.write makes it")
+    if has_endless_heap(path):
+        raise UserError(f"{name}: truncated or damaged HDF5 file (a heap of texts has no end)")
     return _Reader(name).read(path)
 
 
@@ -134,6 +137,8 @@ class _Reader:
             self._fail(where, f"{len(group)} entries; accepted: up to {_MAX_ENTRIES}")
         names = list(group)
         for name in names:
+            if not isinstance(name, str):  # what h5py gives for names that are not UTF-8
+                self._fail(where, f"a name that is not text: {name[:40]!r}")
             if len(name) > _MAX_NAME:
                 self._fail(where, f"a name of {len(name)} characters; accepted: up to {_MAX_NAME}")
         return names
@@ -175,9 +180,7 @@ class _Reader:
         if child.shape is None:
             self._fail(where, f"{quoted(key)} is empty")
         if child.is_virtual or child.external:
-            self._fail(
-                where, f"{quoted(key)} keeps its data in another file; accepted: data in the file itself"
-            )
+            self._fail(where, f"{quoted(key)} keeps its data in another file; accepted: data in place")
         return child
 
     def _child(self, parent: h5py.Group, key: str, where: str) -> object:

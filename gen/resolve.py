@@ -77,10 +77,10 @@ def _recognised(graph: Graph) -> tuple[str, str]:
     if not neurons:
         return "nir", "no node has dynamics"
     what = {"IF": "its reset", "I": "its input gain"}.get(neurons[0].type, "its time step, decay and reset")
-    presets = ", ".join(PRESETS)
+    presets = " | ".join(PRESETS)
     raise graph.error(
         neurons[0].name,
-        f"{what} cannot be inferred from the file; accepted: --semantics with one of {presets} (and --dt SECONDS)",
+        f"{what} cannot be inferred from the file; accepted: --semantics {presets} (and --dt SECONDS)",
     )
 
 
