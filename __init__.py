@@ -1,5 +1,83 @@
-"""spikeloom: trained spiking neural networks to verified RTL, bitstreams and a host."""
+"""spikeloom: trained spiking neural networks to verified RTL, bitstreams and a host.
 
-__all__ = ["__version__"]
+The functions behind the command line, loaded when they are used (docs/api.md)::
+
+    result = spikeloom.compile_model("model.nir", "build", calibration="calibration.npz")
+    samples = spikeloom.load_samples("test.npz", shape=result.build.qnet.inputs[0].shape)
+    spikeloom.verify(result.build, samples.x, samples.y).mismatches
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .gen.build_dir import Build, read_build
+    from .gen.describe import describe
+    from .gen.errors import MissingTool, UserError
+    from .gen.importer import import_model, load_network
+    from .gen.plan import PlanOptions
+    from .gen.quantise import PopulationOptions, QuantiseOptions
+    from .gen.toolchain.build import BuildResult, build
+    from .sim.compile import CompileOptions, CompileResult, compile_model
+    from .sim.data import Samples, load_samples
+    from .sim.encode import encode_latency, encode_rate, encode_threshold
+    from .sim.encode_file import encode_file
+    from .sim.golden import run_float, run_golden
+    from .sim.verify import simulate, verify
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "gen.build_dir": ("Build", "read_build"),
+    "gen.describe": ("describe",),
+    "gen.errors": ("MissingTool", "UserError"),
+    "gen.importer": ("import_model", "load_network"),
+    "gen.plan": ("PlanOptions",),
+    "gen.quantise": ("PopulationOptions", "QuantiseOptions"),
+    "gen.toolchain.build": ("BuildResult", "build"),
+    "sim.compile": ("CompileOptions", "CompileResult", "compile_model"),
+    "sim.data": ("Samples", "load_samples"),
+    "sim.encode": ("encode_latency", "encode_rate", "encode_threshold"),
+    "sim.encode_file": ("encode_file",),
+    "sim.golden": ("run_float", "run_golden"),
+    "sim.verify": ("simulate", "verify"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Build",
+    "BuildResult",
+    "CompileOptions",
+    "CompileResult",
+    "MissingTool",
+    "PlanOptions",
+    "PopulationOptions",
+    "QuantiseOptions",
+    "Samples",
+    "UserError",
+    "__version__",
+    "build",
+    "compile_model",
+    "describe",
+    "encode_file",
+    "encode_latency",
+    "encode_rate",
+    "encode_threshold",
+    "import_model",
+    "load_network",
+    "load_samples",
+    "read_build",
+    "run_float",
+    "run_golden",
+    "simulate",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a function from its home on first use: `import spikeloom` itself stays quick."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME_OF[name]}", __name__), name)

@@ -1,0 +1,283 @@
+"""The command line: one verb a step; exit codes 0 good, 1 mismatch or shortfall found, 2 unusable input."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from .gen.errors import UserError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Trained spiking networks (.nir) to verified RTL and bitstreams.",
+)
+console = Console()
+errors = Console(stderr=True)
+
+Model = Annotated[Path, typer.Argument(metavar="MODEL.nir", show_default=False)]
+Dir = Annotated[Path, typer.Argument(metavar="DIR", help="A build directory.", show_default=False)]
+Data = Annotated[Path, typer.Argument(metavar="DATA.npz", show_default=False)]
+Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures here too.")]
+Semantics = Annotated[str | None, typer.Option(help="auto or NAME, then ,field=value (docs/semantics.md).")]
+Dt = Annotated[float | None, typer.Option(help="Seconds a step, where the file does not tell.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only so many samples.")]
+BinUs = Annotated[float | None, typer.Option(help="Microseconds a step; event lists need it.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="Steps a sample.")]
+Rule = Annotated[str | None, typer.Option(help="How a class is decided: count; sum, last or max.")]
+
+
+def main() -> None:
+    """Run the command line; bad input ends in one line on stderr and exit code 2."""
+    from .sim.faults import RtlFault
+
+    try:
+        app()
+    except UserError as error:
+        _fail(str(error), 2)
+    except RtlFault as fault:
+        _fail(str(fault), 1)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+
+
+def _fail(message: str, code: int) -> None:
+    errors.print(f"spikeloom: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)
+
+
+def _write_json(path: Path | None, table: dict[str, Any]) -> None:
+    if path is None:
+        return
+    try:
+        path.write_text(json.dumps(table, indent=2, default=str) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"Cannot write {path}: {error.strerror}") from None
+
+
+@app.command()
+def inspect(model: Model, semantics: Semantics = None, dt: Dt = None, json_file: Json = None) -> None:
+    """Show what a model holds, what each node becomes, and what has to be assumed."""
+    from .gen.describe import describe
+    from .gen.importer import import_model
+    from .sim.screens import inspect_screen
+
+    imported = import_model(model, semantics=semantics or "auto", dt=dt)
+    description = describe(imported.network, graph=imported.graph)
+    chosen = imported.network.semantics
+    console.print(inspect_screen(description, f"{chosen.name}, {chosen.dt:g} s a step"))
+    _write_json(json_file, description.as_dict())
+
+
+@app.command(name="compile")
+def compile_command(
+    model: Model,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Build directory to write.")],
+    semantics: Semantics = None,
+    dt: Dt = None,
+    weight_bits: Annotated[int | None, typer.Option(help="1 .. 16.")] = None,
+    state_bits: Annotated[str | None, typer.Option(help="2 .. 48 or auto.")] = None,
+    lanes: Annotated[str | None, typer.Option(help="Weights added a cycle, or auto.")] = None,
+    update_lanes: Annotated[str | None, typer.Option(help="Neurons updated a cycle, or auto.")] = None,
+    readout: Annotated[str | None, typer.Option(help="auto, spikes, membrane, counts or class.")] = None,
+    board: Annotated[str | None, typer.Option(help="Check that it fits (spikeloom boards).")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Build probe ports in.")] = False,
+    calibrate: Annotated[Path | None, typer.Option(metavar="DATA.npz", help="Calibration set.")] = None,
+    options: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Options of a file.")] = None,
+    json_file: Json = None,
+) -> None:
+    """Compile a model to a build directory: integers, RTL, images, manifest, vectors."""
+    from .sim.compile import CompileOptions, compile_model
+    from .sim.compile_options import read_options
+    from .sim.progress import steps_shown
+    from .sim.screens import compile_screen
+
+    chosen = CompileOptions() if options is None else read_options(options)
+    plan = {
+        "lanes": _number(lanes),
+        "update_lanes": _number(update_lanes),
+        "readout": readout,
+        "board": board,
+    }
+    formats = {"weight_bits": weight_bits, "state_bits": _number(state_bits)}
+    quantise = replace(chosen.quantise, defaults=replace(chosen.quantise.defaults, **_given(formats)))
+    chosen = replace(
+        chosen,
+        quantise=quantise,
+        plan=replace(chosen.plan, **_given({**plan, "debug": debug or None})),
+        **_given({"semantics": semantics, "dt": dt}),
+    )
+    with steps_shown(console) as show:
+        result = compile_model(model, out, options=chosen, calibration=calibrate, progress=show)
+    console.print(compile_screen(result))
+    _write_json(json_file, dict(result.build.manifest))
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _number(text: str | None) -> int | str | None:
+    """Integer where the text is one; anything else is judged where the option is read."""
+    try:
+        return text if text is None else int(text)
+    except ValueError:
+        return text
+
+
+@app.command()
+def simulate(
+    directory: Dir,
+    data: Data,
+    engine: Annotated[str, typer.Option(help="golden, cxxrtl, icarus or verilator.")] = "cxxrtl",
+    limit: Limit = None,
+    rule: Rule = None,
+    bin_us: BinUs = None,
+    steps: Steps = None,
+    json_file: Json = None,
+) -> None:
+    """Run data through an engine and measure it."""
+    from .sim.verify import simulate as run
+
+    result = _run(run, directory, data, engine, limit, rule, bin_us, steps, json_file)
+    raise typer.Exit(0 if result.ok else 1)
+
+
+@app.command()
+def verify(
+    directory: Dir,
+    data: Data,
+    engine: Annotated[str, typer.Option(help="cxxrtl, icarus or verilator.")] = "cxxrtl",
+    limit: Limit = None,
+    rule: Rule = None,
+    bin_us: BinUs = None,
+    steps: Steps = None,
+    json_file: Json = None,
+) -> None:
+    """Check that the RTL gives what the golden model gives, value for value and cycle for cycle."""
+    from .sim.verify import verify as run
+
+    result = _run(run, directory, data, engine, limit, rule, bin_us, steps, json_file)
+    raise typer.Exit(0 if result.ok else 1)
+
+
+def _run(run, directory, data, engine, limit, rule, bin_us, steps, json_file):
+    from .gen.build_dir import read_build
+    from .sim.data import load_samples
+    from .sim.progress import counts_shown
+    from .sim.screens import run_screen
+
+    build = read_build(directory)
+    samples = load_samples(data, shape=build.qnet.inputs[0].shape, bin_us=bin_us, steps=steps, limit=limit)
+    with counts_shown(console) as show:
+        result = run(build, samples.x, samples.y, engine=engine, rule=rule, progress=show)
+    console.print(run_screen(result, f"{run.__name__.capitalize()} {build.network.name}"))
+    if samples.y is None:
+        console.print("no labels in the data: accuracies are not known", style="yellow")
+    _write_json(json_file, result.to_json())
+    return result
+
+
+@app.command()
+def build(
+    directory: Dir,
+    board: Annotated[str | None, typer.Option(help="Default: the one it was compiled for.")] = None,
+    synth_only: Annotated[bool, typer.Option("--synth-only", help="Count the accelerator alone.")] = False,
+    seed: Annotated[int, typer.Option(help="Of place and route.")] = 1,
+    json_file: Json = None,
+) -> None:
+    """Synthesise, place and route: a bitstream with a self-test around the accelerator."""
+    from .gen.build_dir import read_build
+    from .gen.toolchain.build import build as run
+    from .sim.progress import lines_shown
+    from .sim.screens import build_screen
+
+    read = read_build(directory)
+    target = board or read.plan.options.board
+    if target is None:
+        raise UserError("No board: give --board NAME here or at compile; `spikeloom boards` lists them")
+    with lines_shown(console) as show:
+        result = run(read, board=target, synth_only=synth_only, seed=seed, progress=show)
+    console.print(build_screen(result))
+    _write_json(json_file, result.as_json())
+    if result.timing_met is False:
+        raise UserError(
+            f"The clock of {target} is {result.clock_mhz:g} MHz, the design reaches {result.fmax_mhz}"
+        )
+
+
+@app.command()
+def encode(
+    in_file: Annotated[Path, typer.Argument(metavar="IN.npz", show_default=False)],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DATA.npz")],
+    rate: Annotated[bool, typer.Option("--rate", help="Spikes at random, as many as the value.")] = False,
+    latency: Annotated[bool, typer.Option("--latency", help="One spike, the sooner the larger.")] = False,
+    threshold: Annotated[float | None, typer.Option(help="A spike in each step above it.")] = None,
+    steps: Steps = None,
+    seed: Annotated[int | None, typer.Option(help="Of --rate.")] = None,
+    max_rate: Annotated[
+        float | None, typer.Option(help="Spikes a step of the largest value (--rate).")
+    ] = None,
+    even: Annotated[bool, typer.Option("--even", help="Evenly spaced instead of random (--rate).")] = False,
+    frames: Annotated[bool, typer.Option("--frames", help="Values are (samples, steps, ...).")] = False,
+    key: Annotated[str, typer.Option(help="Array of the values.")] = "x",
+    label_key: Annotated[str | None, typer.Option(help="Array of the labels.")] = None,
+    limit: Limit = None,
+) -> None:
+    """Turn values into spikes."""
+    from .sim.encode_file import encode_file
+
+    methods = {"rate": rate, "latency": latency, "threshold": threshold is not None}
+    named = [name for name, given in methods.items() if given]
+    if len(named) != 1:
+        raise UserError("Give one encoding: --rate, --latency or --threshold VALUE")
+    options = _given({"seed": seed, "max_rate": max_rate, "even": even or None, "frames": frames or None})
+    options |= _given({"threshold": threshold})
+    samples = encode_file(
+        in_file, out, named[0], steps=steps, key=key, label_key=label_key, limit=limit, **options
+    )
+    spikes = samples.x.reshape(len(samples.x), -1).sum(1, dtype=int)
+    shape = "x".join(map(str, samples.x.shape[2:]))
+    console.print(
+        f"{len(samples.x)} samples of {samples.x.shape[1]} steps, {shape} channels, "
+        f"{spikes.mean():.1f} spikes a sample (most: {spikes.max()}) -> {out}"
+    )
+
+
+@app.command()
+def boards(json_file: Json = None) -> None:
+    """List the boards that there are bitstreams for."""
+    from dataclasses import asdict
+
+    from .hw.boards.registry import BOARDS
+    from .sim.screens import boards_screen
+
+    console.print(boards_screen(BOARDS.values()))
+    _write_json(json_file, {name: asdict(board) for name, board in BOARDS.items()})
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR")] = Path("demo"),
+    board: Annotated[str, typer.Option(help="Board of the bitstream.")] = "ulx3s_85f",
+    json_file: Json = None,
+) -> None:
+    """Take the digits network the whole way: compile, verify on all test digits, bitstream."""
+    from .sim.demo import run_demo
+    from .sim.progress import steps_shown
+    from .sim.screens import demo_screen
+
+    with steps_shown(console) as show:
+        result = run_demo(out, board=board, progress=show)
+    console.print(demo_screen(result))
+    _write_json(json_file, result.to_json())
+    raise typer.Exit(0 if result.verified.ok else 1)

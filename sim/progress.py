@@ -1,0 +1,43 @@
+"""Progress on the terminal, in the three forms in which the long steps tell of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+__all__ = ["counts_shown", "lines_shown", "steps_shown"]
+
+_LINE_CHARACTERS = 70
+
+
+@contextmanager
+def steps_shown(console: Console) -> Iterator[Callable[[str], None]]:
+    """Spinner with the step that runs: ``show(step)``."""
+    with console.status("starting") as status:
+        yield lambda step: status.update(escape(step))
+
+
+@contextmanager
+def lines_shown(console: Console) -> Iterator[Callable[[str, str], None]]:
+    """Spinner with the step and the latest line of its tool: ``show(step, line)``."""
+    with console.status("starting") as status:
+        yield lambda step, line: status.update(escape(f"{step}: {line.strip()[:_LINE_CHARACTERS]}"))
+
+
+@contextmanager
+def counts_shown(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """Bar a stage: ``show(stage, done, total)``."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        tasks: dict[str, int] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=total)
+            progress.update(tasks[stage], completed=done, total=total)  # pyright: ignore[reportArgumentType]
+
+        yield show

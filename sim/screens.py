@@ -1,0 +1,242 @@
+"""What the command line shows: results as rich tables, nothing computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..gen.describe import Description
+from ..gen.toolchain.build import BuildResult
+from ..hw.boards.board import Board
+from ..hw.params import CoreParams
+from .compile import CompileResult
+from .demo import DemoResult
+from .results import SimulateResult
+
+__all__ = [
+    "boards_screen",
+    "build_screen",
+    "compile_screen",
+    "demo_screen",
+    "inspect_screen",
+    "percent",
+    "run_screen",
+]
+
+
+def percent(fraction: float | None) -> str:
+    """Give a fraction as a percentage, or a dash."""
+    return "-" if fraction is None else f"{100 * fraction:.2f} %"
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    return table
+
+
+def _facts(title: str, facts: Mapping[str, object]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", show_header=False, box=SIMPLE_HEAD)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(name, str(value))
+    return table
+
+
+def _assumptions(lines: Sequence[str]) -> list[RenderableType]:
+    if not lines:
+        return []
+    return [
+        Text("Assumed, because the file does not say", style="bold"),
+        *(Text(f"  {line}") for line in lines),
+    ]
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return "x".join(str(size) for size in shape)
+
+
+def _range(low_high: tuple[float, float] | None) -> str:
+    if low_high is None:
+        return ""
+    low, high = low_high
+    return f"{low:g}" if low == high else f"{low:g} .. {high:g}"
+
+
+def inspect_screen(description: Description, semantics: str) -> Group:
+    """Nodes, populations and projections of a model, and what was assumed."""
+    nodes = _table(
+        "NIR nodes",
+        ("node", "type", "shape", "numbers", "becomes"),
+        ((n.name, n.type, _shape(n.shape), n.parameters, n.mapping) for n in description.nodes),
+    )
+    populations = _table(
+        "Populations",
+        ("name", "kind", "neurons", "synaptic decay", "membrane decay", "threshold", "reset", "spike"),
+        (
+            (p.name, p.kind, p.neurons, *map(_range, (p.alpha, p.beta, p.threshold)), p.reset, p.compare)
+            for p in description.populations
+        ),
+    )
+    projections = _table(
+        "Projections",
+        ("from", "to", "synapses", "non-zero", "weights"),
+        (
+            (
+                p.source + (" (a step before)" if p.recurrent else ""),
+                p.target,
+                p.synapses,
+                p.nonzero,
+                _range(p.weight),
+            )
+            for p in description.projections
+        ),
+    )
+    total = Text(
+        f"{description.name}: {description.neurons} neurons, {description.synapses} synapses; "
+        f"semantics {semantics}"
+    )
+    return Group(nodes, populations, projections, total, *_assumptions(description.assumptions))
+
+
+def compile_screen(result: CompileResult) -> Group:
+    """What a compile decided, and what limits the result."""
+    build, params = result.build, result.build.plan.accelerator
+    memory_bits = sum(core.array.rows * core.array.row_bits for core in params.cores)
+    on = (
+        f"{result.measured_samples} calibration samples"
+        if result.measured_samples
+        else "random input at 10 %"
+    )
+    facts = {
+        "accuracy, float": percent(result.accuracy_float),
+        "accuracy, integers": percent(result.accuracy_golden),
+        "measured on": on,
+        "input spikes a sample": f"{result.input_spikes_per_sample:.1f}",
+        "cycles a sample (predicted)": f"{result.predicted_cycles_per_sample:.1f}",
+        "weight memory": f"{memory_bits} bits",
+        "readout": params.readout,
+        "limited by": _limit(params.cores),
+        "written to": build.path,
+    }
+    notes = [Text(f"  {note}") for note in result.report.notes]
+    return Group(
+        _cores(result),
+        _facts(build.network.name, facts),
+        *_assumptions(build.network.assumptions),
+        *([Text("Quantiser", style="bold"), *notes] if notes else []),
+    )
+
+
+def _cores(result: CompileResult) -> Table:
+    columns = (
+        "population",
+        "synapses",
+        "weight",
+        "accumulator",
+        "state",
+        "fraction",
+        "lanes",
+        "cycles an event",
+    )
+    reports = {p.name: p for p in result.report.populations}
+    rows = []
+    for name, core in zip(result.build.plan.populations, result.build.plan.accelerator.cores, strict=True):
+        report, array = reports[name], core.array
+        bits = (report.weight_bits, report.acc_bits, report.state_bits, report.frac_bits)
+        rows.append((name, f"{array.sources} x {array.targets}", *bits, array.lanes, array.groups))
+    return _table("Cores (formats in bits)", columns, rows)
+
+
+def _limit(cores: Sequence[CoreParams]) -> str:
+    """Core whose array takes longest an event: the one that more lanes would help."""
+    slowest = max(cores, key=lambda core: core.array.groups)
+    if slowest.array.groups == 1:
+        return "input: every array takes an event a cycle"
+    return f"array of {slowest.name}: {slowest.array.groups} cycles an event with {slowest.array.lanes} lanes"
+
+
+def run_screen(result: SimulateResult, title: str) -> Group:
+    """Accuracies and counts of a simulation or verification, and the first mismatches."""
+    cycles = result.cycles_per_sample
+    predicted = result.predicted_cycles_per_sample
+    facts: dict[str, object] = {
+        "engine": f"{result.engine} ({result.engine_version})",
+        "samples": f"{result.samples} of {result.steps} steps",
+        "accuracy, float": percent(result.accuracy_float),
+        "accuracy, golden": percent(result.accuracy_golden),
+        f"accuracy, {result.engine}": percent(result.accuracy),
+        "mismatches with golden": f"{result.mismatches} of {result.compared} values",
+        "cycles a sample": "-" if cycles is None else f"{cycles:.1f}",
+        "predicted cycles a sample": "-" if predicted is None else f"{predicted:.1f}",
+        "input spikes": result.input_spikes,
+        "synaptic operations": result.synaptic_ops,
+        "saturations": result.saturations,
+        "wall time": f"{result.wall_s:.1f} s",
+    }
+    mismatches = [Text(f"  {mismatch}", style="red") for mismatch in result.first_mismatches]
+    return Group(_facts(title, facts), *mismatches)
+
+
+def build_screen(result: BuildResult) -> Group:
+    """Resources, clock and files of a board build."""
+    facts: dict[str, object] = {
+        "board": f"{result.board} ({result.device})",
+        "design": result.top,
+        "LUTs": result.luts,
+        "flip-flops": result.ffs,
+        "block RAMs": result.block_rams,
+        "DSPs": result.dsps,
+        "fastest clock": "-" if result.fmax_mhz is None else f"{result.fmax_mhz:.1f} MHz",
+        "critical path": result.critical_path or "-",
+        "bitstream": result.bitstream or "-",
+        "load it with": f"{result.programmer} {result.bitstream}" if result.bitstream else "-",
+        "tools": ", ".join(f"{name} {version}" for name, version in result.tools.items()),
+        "wall time": f"{result.wall_s:.1f} s",
+    }
+    return Group(_facts(f"Built for {result.board}", facts))
+
+
+def demo_screen(result: DemoResult) -> Group:
+    """Give the whole way on one screen."""
+    verified, built, network = result.verified, result.built, result.compiled.build.network
+    microseconds = result.us_per_sample
+    facts: dict[str, object] = {
+        "test digits": verified.samples,
+        "accuracy, float": percent(verified.accuracy_float),
+        "accuracy, golden integers": percent(verified.accuracy_golden),
+        "accuracy, RTL": percent(verified.accuracy),
+        "RTL against golden": f"{verified.mismatches} mismatches in {verified.compared} values",
+        "cycles a digit": f"{verified.cycles_per_sample:.1f}",
+        "predicted cycles": f"{verified.predicted_cycles_per_sample:.1f}",
+        "microseconds a digit": "-"
+        if microseconds is None
+        else f"{microseconds:.2f} at {built.fmax_mhz:.1f} MHz",
+        "LUTs, with self-test": built.luts,
+        "block RAMs": built.block_rams,
+        "board": f"{built.board} ({built.device})",
+        "bitstream": built.bitstream,
+        "build directory": result.compiled.build.path,
+    }
+    return Group(_facts("Digits, from model file to bitstream", facts), *_assumptions(network.assumptions))
+
+
+def boards_screen(boards: Iterable[Board]) -> Table:
+    """List of boards."""
+    columns = ("name", "board", "device", "LUTs", "RAMs", "kbit", "DSPs", "MHz")
+    return _table("Boards", columns, (_board_row(board) for board in boards))
+
+
+def _board_row(board: Board) -> tuple[Any, ...]:
+    device = board.device
+    ram = (device.luts, device.block_rams, f"{device.block_ram_kbit:.0f}", device.dsps)
+    return (board.name, board.title, device.name, *ram, f"{board.clock_mhz:g}")
