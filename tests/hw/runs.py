@@ -1,0 +1,148 @@
+"""Run a chain of cores on samples: its tokens, cycles and probes, and what the golden model expects."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+import numpy as np
+from spikeloom.hw.params import ReadoutKind
+
+from .drivers import Bench, coin, token
+
+__all__ = ["Run", "expected_tokens", "random_samples", "run_samples"]
+
+
+@dataclass
+class Run:
+    """Tokens of each sample as (index, value, tick, last), its cycles; probe records of each core."""
+
+    tokens: list = field(default_factory=list)
+    cycles: list = field(default_factory=list)
+    probes: list = field(default_factory=list)
+
+
+def random_samples(rng, chain, *, samples, steps):
+    """(samples, steps, inputs) event counts, up to the network's `input_max`."""
+    source = np.random.default_rng(rng.getrandbits(32))
+    shape = (samples, steps, chain.params.cores[0].array.sources)
+    rate = rng.choice([0.02, 0.2, 0.6, 0.95])
+    return source.binomial(chain.network.input_max, rate, size=shape).astype(np.uint8)
+
+
+def sample_tokens(sample, rng):
+    """Tokens of one sample, the events of a step in any order."""
+    for step, counts in enumerate(sample):
+        events = [index for index, count in enumerate(counts) for _ in range(count)]
+        rng.shuffle(events)
+        yield from (token(index) for index in events)
+        yield token(tick=1, last=int(step == len(sample) - 1))
+
+
+def run_samples(component, x, *, gap=0.0, stall=0.0, overlap=False, seed=0, probes=0, cut_after=None):
+    """Send samples one at a time (or, with `overlap`, without a pause) and take what comes out.
+
+    `probes`: number of debug probes to record. `cut_after`: a reset after that many cycles of a random
+    sample that is not finished; then the samples as usual.
+    """
+    bench, run = Bench(component), Run(probes=[[] for _ in range(probes)])
+    rng = random.Random(f"order {seed}")
+    offered, ended = [], []
+    started = [cut_after is None]
+
+    async def send(ctx):
+        if cut_after is not None:
+            await cut(ctx)
+        for number, sample in enumerate(x):
+            while not overlap and len(ended) < number:
+                await ctx.tick()
+            offered.append(ctx.get(bench.cycle))
+            waits = coin(gap, f"gap {seed} {number}")
+            await bench.put(ctx, component.events, sample_tokens(sample, rng), gap=waits)
+
+    async def cut(ctx):
+        tokens = list(sample_tokens(x[0], rng))[:-1]
+        ctx.set(component.out.ready, rng.random() < 0.7)
+        for _ in range(cut_after):
+            if tokens:
+                ctx.set(component.events.payload, tokens[0])
+            ctx.set(component.events.valid, bool(tokens))
+            _, _, ready = await ctx.tick().sample(component.events.ready)
+            if ready and tokens:
+                tokens.pop(0)
+        ctx.set(component.events.valid, 0)
+        await bench.reset(ctx)
+        for records in run.probes:
+            records.clear()
+        started[0] = True
+
+    async def take(ctx):
+        while not started[0]:
+            await ctx.tick()
+        for number in range(len(x)):
+            taken = []
+            waits = coin(stall, f"stall {seed} {number}")
+            payloads = await bench.get(
+                ctx, component.out, done=lambda p: p.tick and p.last, stall=waits, taken=taken
+            )
+            run.tokens.append([fields(payload) for payload in payloads])
+            run.cycles.append(taken[-1] - offered[number] + 1)
+            ended.append(number)
+        ctx.set(component.out.ready, 1)
+        for _ in range(20):
+            _, _, valid = await ctx.tick().sample(component.out.valid)
+            assert not valid, "a token after the last one"
+
+    watches = []
+    for k, records in enumerate(run.probes):
+        probe = getattr(component, f"probe_{k}")
+        names = [name for name in probe.signature.members if name != "valid"]
+        values = [getattr(probe, name) for name in names]
+        watches.append(bench.watch(probe.valid, values, recorder(records, names)))
+    bench.run(send, take, background=watches, limit_cycles=60_000)
+    return run
+
+
+def recorder(records, names):
+    return lambda row: records.append(dict(zip(names, row[1:], strict=True)))
+
+
+def fields(payload):
+    """(index, value, tick, last); None for what the token does not carry."""
+    if payload.tick:
+        return None, None, 1, payload.last
+    value = payload.value if "value" in payload.shape().members else None
+    return payload.index, value, 0, payload.last
+
+
+def expected_tokens(params, golden, sample):
+    """What the readout sends for a sample of a golden run."""
+    output = golden.output[sample].astype(np.int64)
+    steps = len(output)
+    if params.readout is ReadoutKind.SPIKES:
+        for step, spikes in enumerate(output):
+            yield from ((int(index), None, 0, 0) for index in np.flatnonzero(spikes))
+            yield (None, None, 1, int(step == steps - 1))
+    elif params.readout is ReadoutKind.MEMBRANE:
+        for step, membranes in enumerate(output):
+            yield from ((index, int(value), 0, 0) for index, value in enumerate(membranes))
+            yield (None, None, 1, int(step == steps - 1))
+    else:
+        tally = tallied(output, params.cores[-1].neuron, params.count_bits)
+        if params.readout is ReadoutKind.COUNTS:
+            yield from ((index, int(count), 0, 0) for index, count in enumerate(tally))
+        else:
+            yield (int(tally.argmax()), None, 0, 0)
+        yield (None, None, 1, 1)
+
+
+def tallied(output, neuron, count_bits):
+    """Sum over the steps of a sample, which saturates: counts unsigned, sums of membranes signed."""
+    low, high = 0, (1 << count_bits) - 1
+    if not neuron.spiking:
+        high = (1 << (neuron.state_bits + count_bits - 1)) - 1
+        low = ~high
+    tally = np.zeros(neuron.neurons, np.int64)
+    for values in output:
+        tally = np.clip(tally + values, low, high)
+    return tally

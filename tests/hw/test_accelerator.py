@@ -1,0 +1,142 @@
+"""Whole accelerators equal the golden model, token for token, and take the predicted cycles."""
+
+import random
+
+import numpy as np
+import pytest
+from spikeloom.gen.cycles import predict_cycles
+from spikeloom.hw.accelerator import Accelerator
+from spikeloom.hw.params import ReadoutKind
+from spikeloom.sim.golden.model import run_golden
+
+from .randoms import random_chain
+from .runs import expected_tokens, random_samples, run_samples
+
+READOUTS = list(ReadoutKind)
+# sizes, then lanes and update lanes of each core
+SHAPES = [
+    ([1, 1], [(1, 1)]),
+    ([1, 1, 1, 1], [(1, 1)] * 3),
+    ([3, 2, 5], [(2, 1), (5, 1)]),
+    ([3, 2, 5], [(1, 1), (1, 1)]),
+    ([4, 5, 6], [(5, 5), (6, 1)]),
+    ([4, 6, 7], [(6, 1), (7, 1)]),
+    ([4, 7, 6], [(7, 1), (4, 1)]),
+    ([2, 7, 5], [(3, 3), (2, 1)]),
+    ([5, 12, 3], [(12, 1), (1, 1)]),
+    ([5, 12, 3], [(8, 2), (3, 3)]),
+    ([6, 3, 11], [(2, 2), (4, 4)]),
+    ([2, 9, 9], [(9, 3), (4, 2)]),
+]
+
+
+def check(chain, x, *, gap=0.0, stall=0.0, overlap=False, seed=0, cut_after=None):
+    """Tokens of all samples, and, where nothing waits from outside, their cycles."""
+    params = chain.params
+    run = run_samples(
+        Accelerator(params, weights=chain.rows),
+        x,
+        gap=gap,
+        stall=stall,
+        overlap=overlap,
+        seed=seed,
+        probes=len(params.cores) if params.debug else 0,
+        cut_after=cut_after,
+    )
+    golden = run_golden(chain.network, x, record=True)
+    for sample in range(len(x)):
+        assert run.tokens[sample] == list(expected_tokens(params, golden, sample)), f"sample {sample}"
+    if not (gap or stall or overlap):
+        spikes = [golden.spikes.get(core.name) for core in params.cores]
+        assert predict_cycles(params, x, spikes).tolist() == run.cycles
+    return run, golden
+
+
+def rng_of(*parts):
+    return random.Random(" ".join(map(str, parts)))
+
+
+@pytest.mark.parametrize("readout", READOUTS)
+@pytest.mark.parametrize("shape", range(len(SHAPES)))
+def test_awkward_shapes(shape, readout):
+    sizes, shapes = SHAPES[shape]
+    rng = rng_of("shape", shape, readout)
+    chain = random_chain(rng, sizes=sizes, shapes=shapes, readout=readout)
+    check(chain, random_samples(rng, chain, samples=2, steps=7))
+
+
+@pytest.mark.parametrize("readout", READOUTS)
+@pytest.mark.parametrize("seed", range(8))
+def test_random_chains(seed, readout):
+    """Even seeds: nothing waits. Odd seeds: both sides wait at random."""
+    rng = rng_of("chain", seed, readout)
+    sizes = [rng.randint(1, 12) for _ in range(rng.randint(2, 4))]
+    chain = random_chain(
+        rng,
+        sizes=sizes,
+        readout=readout,
+        count_bits=rng.choice([1, 2, 16]),
+        input_max=rng.choice([1, 3]),
+        debug=seed % 4 > 1,
+    )
+    x = random_samples(rng, chain, samples=3, steps=rng.choice([1, 6, 9]))
+    waits = {"gap": 0.3, "stall": rng.choice([0.3, 0.8])} if seed % 2 else {}
+    run, golden = check(chain, x, seed=seed, **waits)
+    if chain.params.debug:
+        check_probes(chain.params, run, golden)
+
+
+def check_probes(params, run, golden):
+    """Spikes, membranes and currents of every population at every step."""
+    for core, records in zip(params.cores, run.probes, strict=True):
+        neuron = core.neuron
+        groups = -(-neuron.neurons // core.update_lanes)
+        assert [record["group"] for record in records] == list(range(groups)) * (len(records) // groups)
+        wanted = {"membranes": (golden.membranes, neuron.state_bits)}
+        if neuron.spiking:
+            wanted["spikes"] = (golden.spikes, 0)
+        if neuron.synapse is not None:
+            wanted["currents"] = (golden.currents, neuron.synapse_bits)
+        for name, (arrays, bits) in wanted.items():
+            expected = arrays[core.name]
+            found = unpack([record[name] for record in records], core.update_lanes, bits)
+            found = found.reshape(*expected.shape[:2], -1)[..., : neuron.neurons]
+            np.testing.assert_array_equal(found, expected, err_msg=f"{name} of {core.name}")
+        assert ("currents" in records[0]) == (neuron.synapse is not None)
+
+
+def unpack(words, lanes, bits):
+    """Lanes of every word, signed where `bits` is a width, single bits where it is 0."""
+    width = bits or 1
+    raw = [word >> lane * width & ((1 << width) - 1) for word in words for lane in range(lanes)]
+    return np.array([value - (value >> (bits - 1) << bits) if bits else value for value in raw])
+
+
+@pytest.mark.parametrize("readout", READOUTS)
+def test_a_sample_follows_at_once(readout):
+    rng = rng_of("overlap", readout)
+    chain = random_chain(rng, sizes=[5, 7, 4], readout=readout)
+    check(chain, random_samples(rng, chain, samples=6, steps=4), overlap=True, stall=rng.choice([0, 0.5]))
+
+
+@pytest.mark.parametrize("readout", READOUTS)
+@pytest.mark.parametrize("cut_after", [1, 7, 18, 40, 75])
+def test_reset_within_a_sample(cut_after, readout):
+    """Whatever was under way is forgotten: the samples after it come out right, in the predicted cycles."""
+    rng = rng_of("cut", cut_after, readout)
+    chain = random_chain(rng, sizes=[6, 8, 5], readout=readout)
+    check(chain, random_samples(rng, chain, samples=2, steps=6), cut_after=cut_after)
+
+
+def test_cycles_are_those_of_each_sample_alone():
+    """Prediction is vectorised over samples: a batch equals its samples one by one."""
+    rng = rng_of("batch")
+    chain = random_chain(rng, sizes=[5, 9, 6, 4], readout=ReadoutKind.SPIKES)
+    x = random_samples(rng, chain, samples=20, steps=12)
+    golden = run_golden(chain.network, x)
+    spikes = [golden.spikes[core.name] for core in chain.params.cores]
+    together = predict_cycles(chain.params, x, spikes)
+    alone = [
+        predict_cycles(chain.params, x[k : k + 1], [s[k : k + 1] for s in spikes])[0] for k in range(len(x))
+    ]
+    assert together.tolist() == alone
