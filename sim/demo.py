@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,7 +41,7 @@ class DemoResult:
 
 
 def run_demo(
-    out: str | os.PathLike[str], *, board: str, progress: Callable[[str], None] = lambda step: None
+    out: str | Path, *, board: str, progress: Callable[[str], None] = lambda step: None
 ) -> DemoResult:
     """Compile, verify on all held-out digits and build for `board`.
 
