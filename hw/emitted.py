@@ -41,7 +41,7 @@ class EmittedAccelerator(wiring.Component):
         m.submodules.emitted = Instance(
             self.name,
             i_clk=ClockSignal(),
-            i_rst=ResetSignal(),
+            i_rst=ResetSignal(allow_reset_less=True),  # 0 where the device itself starts all registers
             i_events__payload=self.events.payload,
             i_events__valid=self.events.valid,
             o_events__ready=self.events.ready,

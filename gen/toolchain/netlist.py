@@ -1,0 +1,35 @@
+"""Netlist passes: what is changed between synthesis and place and route.
+
+A pass takes and gives Yosys' JSON netlist as plain data. Each is its own module, off by one option,
+and proven by gate-level simulation against the vectors of the RTL.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ...hw.boards.device import Family
+
+__all__ = ["PASSES", "NetlistPass", "apply_passes"]
+
+NetlistPass = Callable[[dict[str, Any]], dict[str, Any]]
+
+# By family, in the order in which they run; the name is what an option turns off and a result lists.
+PASSES: Mapping[Family, Mapping[str, NetlistPass]] = {
+    Family.ICE40: {},
+    Family.ECP5: {},
+    Family.GOWIN: {},
+}
+
+
+def apply_passes(netlist: Path, passes: Mapping[str, NetlistPass]) -> None:
+    """Run `passes` over the netlist in the file `netlist`, in order, and write it back."""
+    if not passes:
+        return
+    design = json.loads(netlist.read_text(encoding="utf-8"))
+    for change in passes.values():
+        design = change(design)
+    netlist.write_text(json.dumps(design), encoding="utf-8")
