@@ -98,6 +98,24 @@ def test_int32_is_exact_at_its_limit():
         assert state.v.item() == oracle.v
 
 
+def test_a_synaptic_current_counts_towards_the_type():
+    """The sum before it saturates, 2**29 + 2**30 + 2**29 + 9, is what no longer fits int32."""
+    fields = {
+        "acc_bits": 31,
+        "state_bits": 8,
+        "synapse": DecayParams(factor=2, frac_bits=1),
+        "synapse_bits": 30,
+    }
+    params = NeuronParams(neurons=1, bias=(1 << 29) + 9, **fields)
+    arrays, oracle = golden.neuron_arrays(params), Neuron(params, 0)
+    state = golden.initial_state(arrays, 1)
+    for _ in range(3):
+        state = golden.step(arrays, state, np.asarray([[(1 << 30) - 1]])).state
+        oracle.step((1 << 30) - 1)
+        assert state.i is not None
+        assert (state.v.item(), state.i.item()) == (oracle.v, oracle.i)
+
+
 def test_saturations_are_counted_for_each_neuron_and_state():
     identity = DecayParams(factor=2, frac_bits=1)
     params = NeuronParams(
