@@ -184,9 +184,9 @@ class MemoryAccumulators(_Accumulators):
     def _add(self, m: Module, memory: Memory, bank: Signal) -> None:
         read = memory.read_port()
         write = memory.write_port()
-        # a tick between two events keeps them apart, so the bank cannot flip between read and add
+        # the bank cannot flip between read and add, but for the first event of a step, which overwrites
         m.d.comb += [
-            read.addr.eq(Cat(self.ahead_group, bank ^ self.swap)),
+            read.addr.eq(Cat(self.ahead_group, bank)),
             write.addr.eq(Cat(self.group, bank)),
             write.en.eq(self.add),
         ]
