@@ -6,25 +6,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from amaranth import Module, unsigned
-from amaranth.lib import wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .argmax import Argmax
 from .core import Core
 from .event_queue import EventQueue
 from .params import AcceleratorParams, ReadoutKind, bits_for_unsigned
-from .signatures import event_layout, event_stream
+from .router import connect_cores
+from .signatures import event_layout, event_stream, out_layout
 
 __all__ = ["Accelerator"]
 
 
 class Accelerator(wiring.Component):
-    """Chain of cores.
+    """Cores joined by the spike router.
 
     Streams
     -------
-    events : in, `event_stream(sources of the first core)`
-    out : out, as `params.readout` says (hw/params.py `ReadoutKind`)
+    events : in, `event_stream(params.channels)`
+    out : out, `out_layout(params)`, as `params.readout` says (hw/params.py `ReadoutKind`)
 
     With `params.debug`, core k has outputs ``probe_k__valid``, ``probe_k__group``, ``probe_k__spikes``,
     ``probe_k__membranes`` and, with a synaptic current, ``probe_k__currents``: every updated group in order.
@@ -40,46 +41,45 @@ class Accelerator(wiring.Component):
 
     def __init__(self, params: AcceleratorParams, *, weights: Sequence[Sequence[int]]):
         self.params = params
-        last = len(params.cores) - 1
         self.cores = [
             Core(
                 core,
                 rows,
-                readout=params.readout if k == last else ReadoutKind.SPIKES,
+                readout=params.readout if k in params.output_cores else ReadoutKind.SPIKES,
                 count_bits=params.count_bits,
             )
             for k, (core, rows) in enumerate(zip(params.cores, weights, strict=True))
         ]
-        sources = params.cores[0].array.sources
-        self.queue = EventQueue(event_layout(sources))
-        members = {"events": In(event_stream(sources)), "out": Out(self._out_signature())}
+        self.queue = EventQueue(event_layout(params.channels))
+        members = {
+            "events": In(event_stream(params.channels)),
+            "out": Out(stream.Signature(out_layout(params))),
+        }
         if params.debug:
             for k, core in enumerate(self.cores):
                 members[f"probe_{k}"] = Out(_probe_signature(core))
         super().__init__(members)
 
-    def _out_signature(self):
-        if self.params.readout is ReadoutKind.CLASS:
-            return event_stream(self.params.cores[-1].neuron.neurons)
-        return self.cores[-1].out.signature
-
     def elaborate(self, platform):
         m = Module()
         m.submodules.queue = self.queue
         wiring.connect(m, wiring.flipped(self.events), self.queue.i)
-        source = self.queue.o
-        for params, core in zip(self.params.cores, self.cores, strict=True):
-            m.submodules[f"core_{params.name}"] = core
-            wiring.connect(m, source, core.events)
-            source = core.out
+        for core in self.cores:
+            m.submodules[f"core_{core.params.name}"] = core
+        source = connect_cores(m, self.params, self.queue.o, self.cores)
         if self.params.readout is ReadoutKind.CLASS:
-            core = self.cores[-1]
+            core = self.cores[self.params.output_cores[0]]
             value = core.serialiser.value
             assert value is not None  # a tallied core sends values
             m.submodules.argmax = argmax = Argmax(neurons=core.params.neuron.neurons, value=value)
             wiring.connect(m, source, argmax.values)
             source = argmax.out
-        wiring.connect(m, source, wiring.flipped(self.out))
+        m.d.comb += [
+            self.out.payload.eq(source.payload),
+            self.out.payload.last.eq(source.payload.tick & source.payload.last),
+            self.out.valid.eq(source.valid),
+            source.ready.eq(self.out.ready),
+        ]
         if self.params.debug:
             self._probes(m)
         return m

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 __all__ = [
+    "INPUT",
     "AcceleratorParams",
     "ArrayParams",
     "Compare",
     "CoreParams",
     "DecayParams",
     "Fire",
+    "LinkParams",
     "NeuronParams",
     "PerNeuron",
     "ReadoutKind",
@@ -70,6 +72,9 @@ class ReadoutKind(StrEnum):
     COUNTS = "counts"  # at the end of a sample: one spike count a neuron, then a tick
     CLASS = "class"  # at the end of a sample: the winning neuron, then a tick
 
+
+INPUT = -1
+"""Source number of the accelerator's input stream."""
 
 LATE_RESETS = (Reset.LATE_VALUE, Reset.LATE_SUBTRACT)
 
@@ -263,16 +268,50 @@ class ArrayParams:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LinkParams:
+    """Spikes of one source on their way into an array or to the output.
+
+    Attributes
+    ----------
+    source : int
+        Number of a core, or `INPUT`.
+    channels : int
+        How many channels of the source are taken, starting at `first`.
+    recurrent : bool
+        The spikes arrive one step later. Needed on one link of every cycle.
+    """
+
+    source: int
+    channels: int
+    first: int = 0
+    recurrent: bool = False
+
+    def __post_init__(self) -> None:
+        _check_range("Link source", self.source, INPUT, 1 << 16)
+        _check_range("Link channels", self.channels, 1, 1 << 24)
+        _check_range("First channel of a link", self.first, 0, (1 << 24) - 1)
+        if self.source == INPUT and self.recurrent:
+            raise ValueError("A link from the input cannot be recurrent")
+
+
+@dataclass(frozen=True, kw_only=True)
 class CoreParams:
     """A population with the array that feeds it.
 
-    `update_lanes` neurons are updated a cycle; it divides `array.lanes`.
+    Attributes
+    ----------
+    links : tuple of LinkParams
+        What feeds the array: rows of the array in this order. The first is not recurrent, and only the first
+        may come from the input. Empty: the core before (or the input), all its channels.
+    update_lanes : int
+        Neurons updated a cycle; it divides `array.lanes`.
     """
 
     name: str
     array: ArrayParams
     neuron: NeuronParams
     update_lanes: int
+    links: tuple[LinkParams, ...] = ()
 
     def __post_init__(self) -> None:
         if self.array.targets != self.neuron.neurons or self.array.acc_bits != self.neuron.acc_bits:
@@ -282,37 +321,95 @@ class CoreParams:
                 f"Core {self.name}: update lanes must divide the {self.array.lanes} lanes, "
                 f"not {self.update_lanes}"
             )
+        if self.links and sum(link.channels for link in self.links) != self.array.sources:
+            raise ValueError(f"Core {self.name}: its links must fill the {self.array.sources} array sources")
 
 
 @dataclass(frozen=True, kw_only=True)
 class AcceleratorParams:
-    """A chain of cores, its readout, and whether the debug port is built in.
+    """Cores joined by links, their readout, and whether the debug port is built in.
 
-    `count_bits` is the width of a spike counter of the COUNTS and CLASS readouts (saturating).
+    Attributes
+    ----------
+    cores : tuple of CoreParams
+        In an order in which every link that is not recurrent comes from the input or an earlier core.
+    readout : ReadoutKind
+    outputs : tuple of int
+        Cores that are read; their neurons follow each other in the index of the out stream. Empty: the last.
+    input_channels : int
+        Channels of the input stream; 0: those that the links take.
+    count_bits : int
+        Width of a spike counter of the COUNTS and CLASS readouts (saturating).
+    debug : bool
     """
 
     cores: tuple[CoreParams, ...]
     readout: ReadoutKind = ReadoutKind.SPIKES
+    outputs: tuple[int, ...] = ()
+    input_channels: int = 0
     count_bits: int = 16
     debug: bool = False
 
     def __post_init__(self) -> None:
         if not self.cores:
             raise ValueError("An accelerator needs at least one core")
-        for first, second in zip(self.cores, self.cores[1:], strict=False):
-            if not first.neuron.spiking:
-                raise ValueError(f"Core {first.name} does not spike, so it cannot feed {second.name}")
-            if first.neuron.neurons != second.array.sources:
-                raise ValueError(
-                    f"Core {second.name} takes {second.array.sources} sources, "
-                    f"{first.name} has {first.neuron.neurons} neurons"
-                )
-        self._check_readout()
         _check_range("Spike counter bits", self.count_bits, 1, 32)
+        _check_range("Input channels", self.input_channels, 0, 1 << 24)
+        for number, core in enumerate(self.cores):
+            for place, link in enumerate(self.links(number)):
+                self._check_link(core, number, place, link)
+        for output in self.output_cores:
+            _check_range("Output core", output, 0, len(self.cores) - 1)
+            self._check_readout(self.cores[output])
+        self._check_tallies()
 
-    def _check_readout(self) -> None:
+    def links(self, number: int) -> tuple[LinkParams, ...]:
+        """Links into core `number`."""
+        core = self.cores[number]
+        return core.links or (LinkParams(source=number - 1, channels=core.array.sources),)
+
+    @property
+    def output_cores(self) -> tuple[int, ...]:
+        """Cores that are read, in the order of the out stream's index."""
+        return self.outputs or (len(self.cores) - 1,)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the input stream."""
+        links = [link for k in range(len(self.cores)) for link in self.links(k) if link.source == INPUT]
+        return max([self.input_channels, *(link.first + link.channels for link in links)])
+
+    @property
+    def output_neurons(self) -> int:
+        """Range of the out stream's index."""
+        return sum(self.cores[output].neuron.neurons for output in self.output_cores)
+
+    def consumers(self, source: int) -> list[tuple[int, int]]:
+        """(core, place among its links) of every link from `source`."""
+        places = [(k, place) for k in range(len(self.cores)) for place in range(len(self.links(k)))]
+        return [(k, place) for k, place in places if self.links(k)[place].source == source]
+
+    def _check_link(self, core: CoreParams, number: int, place: int, link: LinkParams) -> None:
+        if link.source == INPUT:
+            if place:
+                raise ValueError(f"Core {core.name}: only its first link may come from the input")
+            return
+        if link.recurrent and not place:
+            raise ValueError(f"Core {core.name}: its first link must not be recurrent")
+        _check_range(f"Core {core.name}: link source", link.source, 0, len(self.cores) - 1)
+        source = self.cores[link.source]
+        if not link.recurrent and link.source >= number:
+            raise ValueError(f"Core {core.name}: a link from {source.name} must be recurrent")
+        if not source.neuron.spiking:
+            raise ValueError(f"Core {source.name} does not spike, so it cannot feed {core.name}")
+        if link.first or link.channels != source.neuron.neurons:
+            raise ValueError(
+                f"Core {core.name} takes {link.channels} sources, "
+                f"{source.name} has {source.neuron.neurons} neurons"
+            )
+
+    def _check_readout(self, output: CoreParams) -> None:
         """SPIKES and COUNTS read spikes, MEMBRANE an analog population, CLASS either."""
-        output = self.cores[-1]
         if self.readout in (ReadoutKind.SPIKES, ReadoutKind.COUNTS) and not output.neuron.spiking:
             raise ValueError(
                 f"Core {output.name} does not spike, so its readout must be membrane or class, "
@@ -322,3 +419,14 @@ class AcceleratorParams:
             raise ValueError(
                 f"Core {output.name} spikes, so its readout must be spikes, counts or class, not membrane"
             )
+
+    def _check_tallies(self) -> None:
+        """A tally stands where the spikes would leave, and there is one of it."""
+        if self.readout in (ReadoutKind.SPIKES, ReadoutKind.MEMBRANE):
+            return
+        for output in self.output_cores:
+            if len(self.output_cores) > 1 or self.consumers(output):
+                raise ValueError(
+                    f"Core {self.cores[output].name}: the readout {self.readout} needs a single output core "
+                    f"that feeds nothing; spikes is accepted"
+                )

@@ -133,7 +133,7 @@ class Serialiser(wiring.Component):
         token = self.out.payload
         lane = _one_hot_index(lowest, self.lanes)
         index = Cat(lane[: (self.lanes - 1).bit_length()], entry.base) if self._aligned else entry.base + lane
-        assigned = [token.index.eq(index), token.tick.eq(tick), token.last.eq(tick & entry.last)]
+        assigned = [token.index.eq(index), token.tick.eq(tick), token.last.eq(entry.last)]
         if self.value is not None:
             assigned.append(token.value.eq(entry["values"][lane]))
         return assigned

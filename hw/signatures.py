@@ -7,11 +7,12 @@ from amaranth.hdl import Shape
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import Out
 
-from .params import bits_for_unsigned
+from .params import AcceleratorParams, ReadoutKind, bits_for_unsigned
 
 __all__ = [
     "event_layout",
     "event_stream",
+    "out_layout",
     "sweep_signature",
     "update_signature",
     "value_layout",
@@ -23,7 +24,7 @@ def event_layout(channels: int) -> data.StructLayout:
     """Spike event or tick, from bit 0: index, tick, last.
 
     ``tick = 0``: neuron or input `index` spiked in this step. ``tick = 1``: the step is complete, and with
-    ``last = 1`` so is the sample.
+    ``last = 1`` so is the sample. Between cores the events of a sample's last step carry `last` too.
     """
     return data.StructLayout({"index": bits_for_unsigned(channels - 1), "tick": 1, "last": 1})
 
@@ -41,6 +42,16 @@ def event_stream(channels: int) -> stream.Signature:
 def value_stream(channels: int, shape: Shape) -> stream.Signature:
     """Stream of `value_layout`."""
     return stream.Signature(value_layout(channels, shape))
+
+
+def out_layout(params: AcceleratorParams) -> data.StructLayout:
+    """Payload of an accelerator's out stream."""
+    if params.readout in (ReadoutKind.SPIKES, ReadoutKind.CLASS):
+        return event_layout(params.output_neurons)
+    outputs = [params.cores[output].neuron for output in params.output_cores]
+    if params.readout is ReadoutKind.COUNTS:
+        return value_layout(params.output_neurons, unsigned(params.count_bits))
+    return value_layout(params.output_neurons, signed(max(neuron.state_bits for neuron in outputs)))
 
 
 def sweep_signature(lanes: int, groups: int, acc_bits: int) -> wiring.Signature:

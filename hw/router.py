@@ -1,0 +1,133 @@
+"""Spike router: joins the cores of an accelerator by multicast, queues and merges.
+
+Built from the links alone. A core with one link that is not recurrent is wired straight to its source: a
+chain costs no gates here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Module
+from amaranth.lib import wiring
+
+from .channel_slice import ChannelSlice
+from .multicast import Multicast
+from .params import INPUT, AcceleratorParams, LinkParams
+from .signatures import event_layout, out_layout
+from .step_merge import StepMerge
+from .step_queue import StepQueue
+
+__all__ = ["OUTPUT", "connect_cores", "needs_queue", "queue_steps"]
+
+OUTPUT = -1
+"""Consumer number of the accelerator's output."""
+
+
+def needs_queue(place: int) -> bool:
+    """Whether a link or output at `place` gets a step queue: all but the first, taken as it comes."""
+    return place > 0
+
+
+def queue_steps(number: int, link: LinkParams) -> int:
+    """Time steps that the queue of a link into core `number` holds.
+
+    Two where a source sends past its own step's consumer: the consumer takes the source's step t + 1 (or what
+    follows from it) before the delayed step t.
+    """
+    return 2 if link.recurrent and link.source < number else 1
+
+
+def connect_cores(m: Module, params: AcceleratorParams, source: Any, cores: list[Any]) -> Any:
+    """Connect `source` (the input stream) and the `out` streams of `cores` to their consumers.
+
+    Returns
+    -------
+    Any
+        The stream of the output cores; several are merged.
+    """
+    taps = _taps(m, params, source, cores)
+    for number, core in enumerate(cores):
+        links = params.links(number)
+        streams = [
+            _link(m, params, number, place, link, taps[link.source, number, place])
+            for place, link in enumerate(links)
+        ]
+        wiring.connect(m, _merged(m, params, number, links, streams), core.events)
+    return _output(
+        m, params, [taps[output, OUTPUT, place] for place, output in enumerate(params.output_cores)]
+    )
+
+
+def _taps(
+    m: Module, params: AcceleratorParams, source: Any, cores: list[Any]
+) -> dict[tuple[int, int, int], Any]:
+    """A stream for every (source, consumer, place)."""
+    taps = {}
+    for number, out in [(INPUT, source), *((k, core.out) for k, core in enumerate(cores))]:
+        wanted = [(number, *consumer) for consumer in params.consumers(number)]
+        wanted += [(number, OUTPUT, place) for place, k in enumerate(params.output_cores) if k == number]
+        if len(wanted) == 1:
+            taps[wanted[0]] = out
+        elif not wanted:
+            m.d.comb += out.ready.eq(1)  # nobody listens
+        else:
+            multicast = Multicast(out.payload.shape(), ways=len(wanted))
+            m.submodules[f"multicast_{_name(params, number)}"] = multicast
+            wiring.connect(m, out, multicast.i)
+            taps |= dict(zip(wanted, multicast.outputs, strict=True))
+    return taps
+
+
+def _name(params: AcceleratorParams, number: int) -> str:
+    return "input" if number == INPUT else params.cores[number].name
+
+
+def _link(m: Module, params: AcceleratorParams, number: int, place: int, link: LinkParams, tap: Any) -> Any:
+    """Stream of a link: its slice of the channels, then its queue."""
+    name = f"{_name(params, number)}_{place}"
+    if link.source == INPUT and (link.first or link.channels != params.channels):
+        m.submodules[f"slice_{name}"] = part = ChannelSlice(
+            of=params.channels, first=link.first, channels=link.channels
+        )
+        wiring.connect(m, tap, part.i)
+        tap = part.o
+    if needs_queue(place):
+        m.submodules[f"queue_{name}"] = queue = StepQueue(
+            event_layout(link.channels),
+            channels=link.channels,
+            recurrent=link.recurrent,
+            steps=queue_steps(number, link),
+        )
+        wiring.connect(m, tap, queue.i)
+        tap = queue.o
+    return tap
+
+
+def _output(m: Module, params: AcceleratorParams, streams: list[Any]) -> Any:
+    if len(streams) == 1:
+        return streams[0]
+    channels = [params.cores[output].neuron.neurons for output in params.output_cores]
+    layouts = [stream.payload.shape() for stream in streams]
+    m.submodules.merge_output = merge = StepMerge(layouts, out_layout(params), channels)
+    for place, (stream, taken) in enumerate(zip(streams, merge.inputs, strict=True)):
+        if needs_queue(place):
+            queue = StepQueue(layouts[place], channels=channels[place])
+            m.submodules[f"queue_output_{place}"] = queue
+            wiring.connect(m, stream, queue.i)
+            stream = queue.o
+        wiring.connect(m, stream, taken)
+    return merge.o
+
+
+def _merged(
+    m: Module, params: AcceleratorParams, number: int, links: tuple[LinkParams, ...], streams: list[Any]
+) -> Any:
+    if len(streams) == 1:
+        return streams[0]
+    channels = [link.channels for link in links]
+    merge = StepMerge([event_layout(n) for n in channels], event_layout(sum(channels)), channels)
+    m.submodules[f"merge_{_name(params, number)}"] = merge
+    for stream, taken in zip(streams, merge.inputs, strict=True):
+        wiring.connect(m, stream, taken)
+    return merge.o

@@ -1,0 +1,70 @@
+"""Step queue: a link that holds a whole time step, so its source never waits inside one.
+
+With `recurrent` it is also the one-step delay of a cycle: it starts with a tick, the empty step before the
+first, and the spikes of a sample's last step go nowhere. docs/blocks/router.md argues why no finite network
+can deadlock.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["StepQueue"]
+
+
+class StepQueue(wiring.Component):
+    """FIFO of all that a population can send in `steps` time steps, ticks included.
+
+    Streams
+    -------
+    i : in, events or values, `layout`; in the last step of a sample all its tokens are marked `last`
+    o : out, the same
+
+    A token leaves `LATENCY_CYCLES` after it came, at the earliest.
+    """
+
+    LATENCY_CYCLES = 2
+
+    i: Any
+    o: Any
+
+    def __init__(self, layout: data.StructLayout, *, channels: int, recurrent: bool = False, steps: int = 1):
+        self.layout = layout
+        self.channels = channels
+        self.recurrent = recurrent
+        self.depth = steps * (channels + 1)
+        super().__init__({"i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout))})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.fifo = fifo = SyncFIFOBuffered(width=self.layout.size, depth=self.depth)
+        token = self.i.payload
+        stored = Signal(self.layout)
+        drop = self.recurrent & token.last & ~token.tick
+        m.d.comb += [
+            stored.eq(token),
+            fifo.w_data.eq(stored),
+            fifo.w_en.eq(self.i.valid & ~drop),
+            self.i.ready.eq(fifo.w_rdy | drop),
+        ]
+        if self.recurrent:
+            m.d.comb += stored.last.eq(0)
+        self._read(m, data.View(self.layout, fifo.r_data), fifo)
+        return m
+
+    def _read(self, m: Module, oldest: Any, fifo: SyncFIFOBuffered) -> None:
+        first = Signal(init=self.recurrent)  # the tick that it starts with
+        m.d.comb += [
+            self.o.payload.eq(oldest),
+            self.o.payload.tick.eq(first | oldest.tick),
+            self.o.payload.last.eq(oldest.last & ~first),
+            self.o.valid.eq(first | fifo.r_rdy),
+            fifo.r_en.eq(Mux(first, 0, self.o.ready)),
+        ]
+        with m.If(self.o.ready):
+            m.d.sync += first.eq(0)
