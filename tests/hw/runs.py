@@ -85,6 +85,7 @@ def run_samples(component, x, *, gap=0.0, stall=0.0, overlap=False, seed=0, prob
             payloads = await bench.get(
                 ctx, component.out, done=lambda p: p.tick and p.last, stall=waits, taken=taken
             )
+            assert not any(payload.last and not payload.tick for payload in payloads), "an event with last"
             run.tokens.append([fields(payload) for payload in payloads])
             run.cycles.append(taken[-1] - offered[number] + 1)
             ended.append(number)
@@ -108,11 +109,11 @@ def recorder(records, names):
 
 
 def fields(payload):
-    """(index, value, tick, last); None for what the token does not carry."""
+    """(index, value, tick, last); None for what the token does not carry, and 0 for `last` of an event."""
     if payload.tick:
         return None, None, 1, payload.last
     value = payload.value if "value" in payload.shape().members else None
-    return payload.index, value, 0, payload.last
+    return payload.index, value, 0, 0
 
 
 def expected_tokens(params, golden, sample):
