@@ -78,9 +78,10 @@ def test_membranes_are_compared_as_real_values():
 
 
 def test_a_shared_scale_keeps_integers_exact():
-    v = np.asarray([[[2**47 - 2, 2**47 - 1]] * 100])
-    v[0, 0, 0] += 99  # the sums differ by one in 2**54, which a double does not hold
-    assert decide(integer(2, scale=0.3), run_of(v, spiking=False)).tolist() == [1]
+    v = np.full((100, 100, 2), 2**47 - 2)
+    v[:, 1, 1] += 1  # sums that differ by one beyond 2**53, where not every double is whole
+    v[:, 0] -= np.arange(100)[:, None]
+    assert decide(integer(2, scale=0.3), run_of(v, spiking=False)).tolist() == [1] * 100
 
 
 def test_rules_that_do_not_fit():
