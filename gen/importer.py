@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+import numpy as np
+
 from .graph import Graph, inline_subgraphs
 from .ir import Network
 from .lower import lower
@@ -30,8 +32,9 @@ def import_model(
     Parameters and errors are those of `load_network`.
     """
     graph = inline_subgraphs(read_graph(path))
-    chosen, lines = resolve_semantics(graph, semantics, dt)
-    return ImportedModel(graph=graph, network=lower(graph, chosen, lines=lines))
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # the results are checked instead
+        chosen, lines = resolve_semantics(graph, semantics, dt)
+        return ImportedModel(graph=graph, network=lower(graph, chosen, lines=lines))
 
 
 def load_network(

@@ -15,7 +15,7 @@ from .graph import Graph
 
 __all__ = ["Trace", "infer_framework", "infer_step"]
 
-_TOLERANCE = 1e-4  # float32 parameters, of which some exporters take differences
+_TOLERANCE = 1e-5  # parameters are often float32
 
 
 class Trace(NamedTuple):

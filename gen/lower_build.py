@@ -64,7 +64,8 @@ def build_population(graph: Graph, semantics: Semantics, blueprint: Blueprint) -
         v_min=dynamics.v_min,
         offset=dynamics.offset,
     )
-    _check_finite(graph, blueprint, population.bias, population.leak)
+    words = (population.bias, population.leak, population.threshold, population.reset_value, population.v_min)
+    _check_finite(graph, blueprint, *(word for word in words if word is not None))
     return population
 
 
