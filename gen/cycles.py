@@ -1,27 +1,27 @@
 """Cycle prediction: exact, from the spikes of a sample, without simulating the hardware.
 
 Every block's timing is a constant of its parameters, so a step is a handful of maxima over "when is it there"
-and "when is there room" (max-plus algebra), computed for all samples at once. The definition of a sample's
+and "when is there room" (max-plus algebra), computed for all samples at once: step by step, and in a step
+core by core, since a core waits only for earlier cores of its step or for earlier steps. The definition of a sample's
 cycles is in docs/timing.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from ..hw.accumulators import LEAD_CYCLES, early_free_cycles, sweep_cycles
 from ..hw.argmax import Argmax
 from ..hw.event_queue import EventQueue
-from ..hw.lif import update_latency
-from ..hw.params import AcceleratorParams, CoreParams, ReadoutKind
-from ..hw.serialiser import Serialiser
+from ..hw.params import INPUT, AcceleratorParams, LinkParams, ReadoutKind
+from ..hw.router import needs_queue, queue_steps
+from .cycle_core import CoreClock
+from .cycle_streams import Branch, Entry, MergedEntry, QueueBranch, QueueTimes
 
 __all__ = ["predict_cycles"]
 
-_QUEUE_CYCLES = Serialiser.LATENCY_CYCLES - 1  # from a strobe to the cycle that scans the group
+_CHUNK_TOKENS = 1 << 24  # cycle numbers kept at a time
 
 
 def predict_cycles(
@@ -32,94 +32,152 @@ def predict_cycles(
     Parameters
     ----------
     counts : ndarray
-        (samples, steps, channels), input event counts.
+        (samples, steps, channels...), input event counts; events of a step come in ascending order.
     spikes : sequence of ndarray
-        For each core (samples, steps, neurons), 0 or 1; None is allowed for an analog output core.
+        For each core (samples, steps, neurons), 0 or 1; None is allowed for an analog core.
 
     Returns
     -------
     ndarray
         (samples,) int64, from the first token offered through the last tick taken, inclusive.
     """
-    samples, steps = counts.shape[:2]
-    events = counts.reshape(samples, steps, -1).sum(axis=2, dtype=np.int64)
-    chain = [
-        _CoreClock(core, params, samples, k == len(params.cores) - 1) for k, core in enumerate(params.cores)
+    counts = counts.reshape(*counts.shape[:2], -1)
+    tokens = counts.shape[1] * (1 + sum(core.neuron.neurons for core in params.cores))
+    size = max(1, _CHUNK_TOKENS // tokens)
+    parts = [slice(start, start + size) for start in range(0, len(counts), size)]
+    cycles = [
+        _Clockwork(params, counts[part], [None if s is None else s[part] for s in spikes]).run()
+        for part in parts
     ]
-    taken = np.full(samples, EventQueue.LATENCY_CYCLES - 1, np.int64)  # when the input's last token was taken
-    for step in range(steps):
-        last = step == steps - 1
-        taken = taken + events[:, step] * chain[0].groups
-        taken = tick = np.maximum(taken + 1, chain[0].tick_free)
-        for core, after, fired in zip(chain, [*chain[1:], None], spikes, strict=True):
-            core.begin_sweep(tick)
-            tick = core.emit(core.tokens(fired, step, last), after, last)
-    extra = Argmax.latency + 1 if params.readout is ReadoutKind.CLASS else 0
-    return np.asarray(tick + extra + 1)
+    return np.concatenate(cycles) if cycles else np.zeros(0, np.int64)
 
 
-@dataclass
-class _CoreClock:
-    """Cycle numbers of one core, an array over samples each."""
+class _Clockwork:
+    """All streams and cores of an accelerator, for some samples."""
 
-    core: CoreParams
-    params: AcceleratorParams
-    samples: int
-    output: bool
+    def __init__(self, params: AcceleratorParams, counts: np.ndarray, spikes: Sequence[np.ndarray | None]):
+        self.params = params
+        self.counts = counts
+        self.samples, self.steps = counts.shape[:2]
+        self.cores = [CoreClock(params, k, self.samples, spikes[k]) for k in range(len(params.cores))]
+        self.queues: dict[tuple[int, int], QueueTimes] = {}
+        self.branches: dict[int, list[tuple[LinkParams | None, Branch]]] = {
+            k: [] for k in range(INPUT, len(self.cores))
+        }
+        self.entries = [self._entry(k) for k in range(len(self.cores))]
+        self.output_queues: list[QueueTimes] = []
+        self.output = self._output()
 
-    def __post_init__(self) -> None:
-        readout = self.params.readout if self.output else ReadoutKind.SPIKES
-        self.only_last = readout in (ReadoutKind.COUNTS, ReadoutKind.CLASS)
-        self.by_spikes = readout is ReadoutKind.SPIKES
-        tally_bits = self.params.count_bits if self.only_last else None
-        latency = update_latency(self.core.neuron, tally_bits=tally_bits)
-        self.groups = self.core.array.groups
-        self.sweep_groups = -(-self.core.neuron.neurons // self.core.update_lanes)
-        self.gap = max(self.sweep_groups, latency + 1)
-        self.free_after = early_free_cycles(self.sweep_groups) + 2
-        self.to_scan = sweep_cycles(self.core.array) - 1 + latency + _QUEUE_CYCLES
-        never = np.full(self.samples, -(1 << 40), np.int64)
-        self.tick_free = never  # first cycle in which a tick may be taken
-        self.start = never
-        self.popped = [never] * Serialiser.SWEEPS  # final group of the latest sweeps
-        self.room = never  # cycle in which the latest token left the serialiser
+    def run(self) -> np.ndarray:
+        """Cycles of each sample."""
+        offered = np.full(self.samples, EventQueue.LATENCY_CYCLES, np.int64)
+        end = offered
+        for step in range(self.steps):
+            offered = self._send_input(step, offered)
+            for number in range(len(self.cores)):
+                self._step_core(number, step)
+            end = self._finish_output(step)
+        extra = Argmax.latency + 1 if self.params.readout is ReadoutKind.CLASS else 0
+        return end + extra + 1
 
-    def begin_sweep(self, tick: np.ndarray) -> None:
-        """The step's tick was taken in cycle `tick`: when its sweep starts."""
-        credit = self.popped[0] + 2
-        self.start = np.maximum.reduce([tick + LEAD_CYCLES + 1, self.start + self.gap, credit])
-        self.tick_free = self.start + self.free_after
+    def _entry(self, number: int) -> Entry:
+        """Entry of a core, and the branches that lead to it."""
+        links = self.params.links(number)
+        groups = self.params.cores[number].array.groups
+        kind = Entry if len(links) == 1 else MergedEntry
+        entry = kind(self.samples, groups)
+        for place, link in enumerate(links):
+            branch = Branch(entry, silent=len(links) > 1)
+            if needs_queue(place):
+                depth = queue_steps(number, link) * (link.channels + 1)
+                queue = self._queue(link.source, depth, recurrent=link.recurrent)
+                self.queues[number, place] = queue
+                branch = QueueBranch(queue)
+            self.branches[link.source].append((link, branch))
+        return entry
 
-    def tokens(self, fired: np.ndarray | None, step: int, last: bool) -> np.ndarray:
-        """(samples, sweep groups) events that each group sends."""
-        lanes = self.core.update_lanes
-        neurons = self.core.neuron.neurons
-        if self.by_spikes:
-            assert fired is not None
-            row = fired[:, step].reshape(self.samples, -1).astype(bool)
+    def _queue(self, source: int, depth: int, *, recurrent: bool) -> QueueTimes:
+        core = self.cores[source]
+        tokens = self.steps * (1 + int(core.tokens.sum(axis=2).max(initial=0)))
+        return QueueTimes(self.samples, tokens, depth=depth, recurrent=recurrent)
+
+    def _output(self) -> Entry:
+        outputs = self.params.output_cores
+        entry = (Entry if len(outputs) == 1 else MergedEntry)(self.samples, 1)
+        for place, number in enumerate(outputs):
+            branch = Branch(entry, silent=len(outputs) > 1)
+            if needs_queue(place):
+                queue = self._queue(number, self.params.cores[number].neuron.neurons + 1, recurrent=False)
+                self.output_queues.append(queue)
+                branch = QueueBranch(queue)
+            self.branches[number].append((None, branch))
+        return entry
+
+    def _send_input(self, step: int, offered: np.ndarray) -> np.ndarray:
+        """Offer a step's events and tick to whoever takes the input; when the next token can be offered."""
+        branches = self.branches[INPUT]
+        counts = self.counts[:, step].astype(np.int64)
+        totals = counts.sum(axis=1)
+        if len(branches) == 1 and self._whole(branches[0][0]) and type(branches[0][1].entry) is Entry:
+            entry = branches[0][1].entry
+            done = np.maximum(offered, entry.done + 1) + totals * entry.groups - 1
+            entry.done = np.where(totals > 0, done, entry.done)
+            offered = np.where(totals > 0, done + 1, offered)
         else:
-            row = np.full((self.samples, neurons), last or not self.only_last)
-        padded = np.pad(row, ((0, 0), (0, self.sweep_groups * lanes - neurons)))
-        return padded.reshape(self.samples, self.sweep_groups, lanes).sum(axis=2)
+            ends = np.cumsum(counts, axis=1)
+            for place in range(int(totals.max(initial=0))):
+                mask, channel = totals > place, (ends <= place).sum(axis=1)
+                taken = self._send_event(branches, offered, mask, channel)
+                offered = np.where(mask, taken + 1, offered)
+        return np.maximum.reduce([offered, *(branch.tick(offered) for _, branch in branches)]) + 1
 
-    def emit(self, tokens: np.ndarray, after: _CoreClock | None, last: bool) -> np.ndarray:
-        """Send a step's events and tick to the core `after`; the cycle in which it took the tick."""
-        service = 1 if after is None else after.groups
-        popped = self.popped[-1]
-        for group in range(self.sweep_groups):
-            there = np.maximum(self.start + self.to_scan + group, popped + 1)
-            first = np.maximum(there, self.room)
-            sent = tokens[:, group]
-            self.room = np.where(sent > 0, first + sent * service, self.room)
-            popped = np.where(sent > 0, first + (sent - 1) * service, popped)
-        scan = np.maximum(
-            np.maximum(self.start + self.to_scan + self.sweep_groups - 1, self.room), popped + 1
-        )
-        final_first = tokens[:, -1] > 0  # the tick shares the final group's entry: no new entry to wait for
-        scan = np.where(final_first, self.room, scan)
-        self.popped = [*self.popped[1:], scan]
-        if self.only_last and not last:
-            self.room = scan
+    def _whole(self, link: LinkParams | None) -> bool:
+        return link is not None and link.channels == self.params.channels
+
+    @staticmethod
+    def _send_event(branches, offered: np.ndarray, mask: np.ndarray, channel: np.ndarray) -> np.ndarray:
+        taken = offered
+        for link, branch in branches:
+            mine = mask & (channel >= link.first) & (channel < link.first + link.channels)
+            taken = np.maximum(taken, np.where(mine, branch.event(offered, mine, False), offered))
+        return taken
+
+    def _step_core(self, number: int, step: int) -> None:
+        """Read the core's queues, then sweep and send its output."""
+        core, entry = self.cores[number], self.entries[number]
+        links = self.params.links(number)
+        for place in range(1, len(links)):
+            count = self._sent(links[place], step)
+            self._read(entry, self.queues[number, place], count, step, final=place == len(links) - 1)
+        core.begin_sweep(entry.done)
+        entry.tick_free = core.tick_free
+        core.emit(step, [branch for _, branch in self.branches[number]], last=step == self.steps - 1)
+
+    def _sent(self, link: LinkParams, step: int) -> np.ndarray:
+        """Events that a link brings in a step."""
+        if link.recurrent:
+            return self.cores[link.source].sent(step - 1) if step else np.zeros(self.samples, np.int64)
+        return self.cores[link.source].sent(step)
+
+    def _read(self, entry: Entry, queue: QueueTimes, count: np.ndarray, step: int, *, final: bool) -> None:
+        """Take a step's events and tick from a queue."""
+        assert isinstance(entry, MergedEntry)
+        for place in range(int(count.max(initial=0))):
+            mask = count > place
+            queue.mark_read(entry.event(queue.oldest(), mask), mask)
+        everywhere = np.ones(self.samples, bool)
+        stored = step > 0 or not queue.recurrent
+        offered = queue.oldest() if stored else np.zeros(self.samples, np.int64)
+        if final:
+            entry.tick(offered)
         else:
-            self.room = scan + 1 if after is None else np.maximum(scan + 1, after.tick_free)
-        return self.room
+            entry.silent_tick(offered)
+        if stored:
+            queue.mark_read(entry.merged, everywhere)
+
+    def _finish_output(self, step: int) -> np.ndarray:
+        """Read the queued outputs; when the output's tick was taken."""
+        for place, queue in enumerate(self.output_queues, 1):
+            core = self.cores[self.params.output_cores[place]]
+            self._read(self.output, queue, core.sent(step), step, final=place == len(self.output_queues))
+        return self.output.done

@@ -1,0 +1,148 @@
+"""Timing of the streams between cores: when a token offered in cycle V is taken.
+
+Arrays of cycle numbers have the shape (samples,). A `mask` says which samples have the token. The blocks
+are those of hw/router.py; what each does to a token's time is in docs/timing.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..hw.step_queue import StepQueue
+
+__all__ = ["NEVER", "Branch", "Entry", "MergedEntry", "QueueBranch", "QueueTimes"]
+
+NEVER = -(1 << 40)
+"""A cycle before all others."""
+
+
+@dataclass(eq=False)
+class Entry:
+    """Where a core (or the output) takes tokens straight from its source.
+
+    `groups` cycles an event; `done`: when the latest token was taken; `tick_free`: first cycle in which a tick
+    may be taken.
+    """
+
+    samples: int
+    groups: int
+    done: np.ndarray = field(init=False)
+    tick_free: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.done = np.full(self.samples, NEVER, np.int64)
+        self.tick_free = self.done
+
+    def event(self, offered: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Cycle in which an event is taken."""
+        taken = np.maximum(offered, self.done + 1) + self.groups - 1
+        self.done = np.where(mask, taken, self.done)
+        return taken
+
+    def tick(self, offered: np.ndarray) -> np.ndarray:
+        """Cycle in which the step's tick is taken."""
+        self.done = np.maximum.reduce([offered, self.done + 1, self.tick_free])
+        return self.done
+
+
+@dataclass(eq=False)
+class MergedEntry(Entry):
+    """The same behind a step merge, whose register lets go of the source a cycle earlier."""
+
+    merged: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.merged = self.done  # when the merge took its latest token
+
+    def _merge(self, offered: np.ndarray) -> np.ndarray:
+        return np.maximum.reduce([offered, self.merged + 1, self.done])
+
+    def event(self, offered: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Cycle in which the merge takes an event."""
+        taken = self._merge(offered)
+        self.merged = np.where(mask, taken, self.merged)
+        self.done = np.where(mask, taken + self.groups, self.done)
+        return taken
+
+    def silent_tick(self, offered: np.ndarray) -> np.ndarray:
+        """Cycle in which the merge takes the tick of a stream that is not its last."""
+        self.merged = self._merge(offered)
+        return self.merged
+
+    def tick(self, offered: np.ndarray) -> np.ndarray:
+        """Cycle in which the core takes the tick that the merge made of the last stream's."""
+        self.merged = self._merge(offered)
+        self.done = np.maximum(self.merged + 1, self.tick_free)
+        return self.done
+
+
+class QueueTimes:
+    """When the tokens of a step queue were written and read: one row a sample, in their order."""
+
+    def __init__(self, samples: int, tokens: int, *, depth: int, recurrent: bool):
+        self.depth = depth
+        self.recurrent = recurrent
+        self.rows = np.arange(samples)
+        self.visible = np.full((samples, tokens + 1), NEVER, np.int64)
+        self.read = np.full((samples, tokens + 1), NEVER, np.int64)
+        self.written = np.zeros(samples, np.int64)
+        self.taken = np.zeros(samples, np.int64)
+
+    def write(self, offered: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Cycle in which the queue takes a token."""
+        before = self.written - self.depth
+        freed = np.where(before >= 0, self.read[self.rows, np.maximum(before, 0)] + 1, NEVER)
+        taken = np.maximum(offered, freed)
+        rows, places = self.rows[mask], self.written[mask]
+        self.visible[rows, places] = taken[mask] + StepQueue.LATENCY_CYCLES
+        self.written = self.written + mask
+        return taken
+
+    def oldest(self) -> np.ndarray:
+        """Cycle from which the next token can be read."""
+        return self.visible[self.rows, np.minimum(self.taken, self.visible.shape[1] - 1)]
+
+    def mark_read(self, taken: np.ndarray, mask: np.ndarray) -> None:
+        """The oldest token was read in cycle `taken`."""
+        self.read[self.rows[mask], self.taken[mask]] = taken[mask]
+        self.taken = self.taken + mask
+
+
+class Branch:
+    """One consumer of a source: the entry of a core, or the output."""
+
+    def __init__(self, entry: Entry | None, *, silent: bool = False):
+        self.entry = entry
+        self.silent = silent  # other streams follow in the merge: its tick ends nothing
+
+    def event(self, offered: np.ndarray, mask: np.ndarray, last: bool) -> np.ndarray:
+        """Cycle in which an event is taken."""
+        assert self.entry is not None
+        return self.entry.event(offered, mask)
+
+    def tick(self, offered: np.ndarray) -> np.ndarray:
+        """Cycle in which the tick is taken."""
+        if self.silent:
+            assert isinstance(self.entry, MergedEntry)
+            return self.entry.silent_tick(offered)
+        assert self.entry is not None
+        return self.entry.tick(offered)
+
+
+class QueueBranch(Branch):
+    """One consumer of a source behind a step queue."""
+
+    def __init__(self, times: QueueTimes):
+        super().__init__(None)
+        self.times = times
+
+    def event(self, offered: np.ndarray, mask: np.ndarray, last: bool) -> np.ndarray:
+        """Cycle in which the queue takes an event; it drops those that no step follows."""
+        return offered if last and self.times.recurrent else self.times.write(offered, mask)
+
+    def tick(self, offered: np.ndarray) -> np.ndarray:
+        """Cycle in which the queue takes the tick."""
+        return self.times.write(offered, np.ones(len(offered), bool))
