@@ -30,11 +30,12 @@ def test_the_spikes_are_those_of_the_projects_own_encoder() -> None:
 
     pixels, labels = load_digits(return_X_y=True)
     split = train_test_split(np.divide(pixels, 16), labels, test_size=0.25, stratify=labels, random_state=3)
+    train_x, test_x, _, test_y = (np.asarray(part) for part in split)
     test = load_samples(DIGITS / "digits_test.npz", shape=(64,))
-    np.testing.assert_array_equal(test.y, split[3])
-    np.testing.assert_array_equal(test.x, encode_rate(split[1], 12, seed=0, even=True))
+    np.testing.assert_array_equal(test.y, test_y)
+    np.testing.assert_array_equal(test.x, encode_rate(test_x, 12, seed=0, even=True))
     calibration = load_samples(DIGITS / "digits_calibration.npz", shape=(64,))
-    np.testing.assert_array_equal(calibration.x, encode_rate(split[0][:256], 12, seed=1, even=True))
+    np.testing.assert_array_equal(calibration.x, encode_rate(train_x[:256], 12, seed=1, even=True))
 
 
 def test_files_are_small_enough_to_ship() -> None:
