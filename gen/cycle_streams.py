@@ -22,8 +22,7 @@ NEVER = -(1 << 40)
 class Entry:
     """Where a core (or the output) takes tokens straight from its source.
 
-    `groups` cycles an event; `done`: when the latest token was taken; `tick_free`: first cycle in which a tick
-    may be taken.
+    `groups` cycles an event; `done`: when the latest token was taken; `tick_free`: first cycle for a tick.
     """
 
     samples: int

@@ -1,8 +1,8 @@
 """Cycle prediction: exact, from the spikes of a sample, without simulating the hardware.
 
 Every block's timing is a constant of its parameters, so a step is a handful of maxima over "when is it there"
-and "when is there room" (max-plus algebra), computed for all samples at once: step by step, and in a step
-core by core, since a core waits only for earlier cores of its step or for earlier steps. The definition of a sample's
+and "when is there room" (max-plus algebra), computed for all samples at once: step by step, and in a step core
+by core, since a core waits only for earlier cores of its step or for earlier steps. The definition of a sample's
 cycles is in docs/timing.md.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..hw.accelerator import Accelerator
+from .core_wiring import joined_weight
 from .errors import UserError
 from .images import weight_rows
 from .ir import QuantisedNetwork
@@ -21,11 +22,10 @@ def emit(plan: Plan, network: QuantisedNetwork) -> Rtl:
     UserError
         A weight does not fit the plan.
     """
-    weights = {projection.name: projection.weight for projection in network.projections}
     try:
         rows = [
-            weight_rows(weights[projection], core.array)
-            for projection, core in zip(plan.projections, plan.accelerator.cores, strict=True)
+            weight_rows(joined_weight(network, wiring), core.array)
+            for wiring, core in zip(plan.wirings, plan.accelerator.cores, strict=True)
         ]
     except ValueError as error:
         raise UserError(f"Network {network.name}: {error}") from None

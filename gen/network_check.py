@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from .core_wiring import wire_cores
 from .errors import UserError
 from .ir import Network, Population, QuantisedNetwork, QuantisedPopulation
 from .plan import Plan
@@ -65,17 +66,14 @@ def check_plan(plan: Plan, network: QuantisedNetwork, *, where: str) -> None:
         Names the core that does not fit.
     """
     populations = {population.name: population for population in network.populations}
-    projections = {projection.name: projection for projection in network.projections}
-    for core, population, projection in zip(
-        plan.accelerator.cores, plan.populations, plan.projections, strict=True
-    ):
-        if population not in populations or projection not in projections:
-            raise UserError(f"{where}: core {core.name} holds {population}, which the network does not have")
-        neuron, weight = populations[population].neuron, projections[projection].weight
-        shape = (core.array.targets, core.array.sources)
-        bits = populations[population].weight_bits
-        if neuron != core.neuron or weight.shape != shape or bits != core.array.weight_bits:
-            raise UserError(f"{where}: core {core.name} does not fit population {population} of the network")
+    if plan.populations != tuple(populations) or plan.wirings != wire_cores(network):
+        raise UserError(f"{where}: its cores and links are not those of the network")
+    for core, population in zip(plan.accelerator.cores, populations.values(), strict=True):
+        bits = population.weight_bits
+        if population.neuron != core.neuron or bits != core.array.weight_bits:
+            raise UserError(
+                f"{where}: core {core.name} does not fit population {population.name} of the network"
+            )
 
 
 def _check_graph(network: Network | QuantisedNetwork, where: str) -> None:

@@ -1,7 +1,7 @@
 """Decide the hardware of a quantised network: cores, lanes, readout.
 
-Does not touch numbers (the quantiser did) and does not emit anything. This version maps a
-feed-forward chain with one input and one output population; every other graph is refused by name.
+Does not touch numbers (the quantiser did) and does not emit anything. Every population becomes a core;
+gen/core_wiring.py says what feeds it.
 
 Automatic choices
 -----------------
@@ -23,8 +23,9 @@ from typing import Any
 
 from ..hw.params import AcceleratorParams, ArrayParams, CoreParams, ReadoutKind
 from .codec import decode, encode
+from .core_wiring import CoreWiring, input_channels, wire_cores
 from .errors import UserError
-from .ir import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+from .ir import QuantisedNetwork, QuantisedPopulation
 from .names import unique_names
 
 __all__ = ["AUTO", "Plan", "PlanOptions", "make_plan"]
@@ -105,26 +106,36 @@ class PlanOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The hardware that was decided; core k holds `populations[k]` and the synapses `projections[k]`.
+    """The hardware that was decided: core k holds `populations[k]`.
 
     Attributes
     ----------
     accelerator : AcceleratorParams
         Parameters of the top level.
-    populations, projections : tuple of str
-        Names in the quantised network, one of each a core; core names are these made fit for RTL.
+    populations : tuple of str
+        Names in the quantised network; core names are these made fit for RTL.
+    projections : tuple of tuple of tuple of str
+        Of each core, of each of its links: the projections behind it.
     options : PlanOptions
         What was asked for.
     """
 
     accelerator: AcceleratorParams
     populations: tuple[str, ...]
-    projections: tuple[str, ...]
+    projections: tuple[tuple[tuple[str, ...], ...], ...]
     options: PlanOptions
 
     def __post_init__(self) -> None:
         if not len(self.accelerator.cores) == len(self.populations) == len(self.projections):
-            raise ValueError("A plan needs one population and one projection a core")
+            raise ValueError("A plan needs one population and one list of projections a core")
+
+    @property
+    def wirings(self) -> tuple[CoreWiring, ...]:
+        """What feeds each core."""
+        return tuple(
+            CoreWiring(links=core.links, projections=projections)
+            for core, projections in zip(self.accelerator.cores, self.projections, strict=True)
+        )
 
 
 def make_plan(network: QuantisedNetwork, options: PlanOptions | None = None) -> Plan:
@@ -133,27 +144,30 @@ def make_plan(network: QuantisedNetwork, options: PlanOptions | None = None) -> 
     Parameters
     ----------
     network : QuantisedNetwork
-        A feed-forward chain with one input and one output population.
+        Any graph of populations; the outputs all spike or are all analog.
     options : PlanOptions, optional
         Automatic everything when absent.
 
     Raises
     ------
     UserError
-        The graph is not such a chain, or an option does not fit the network.
+        The graph cannot be mapped, or an option does not fit the network.
     """
     options = options or PlanOptions()
-    _check_ends(network)
+    _check_populations(network)
     _check_option_names(network, options)
-    projections = _chain(network)
+    wirings = wire_cores(network)
+    outputs = _outputs(network)
     names = unique_names([population.name for population in network.populations])
     try:
         accelerator = AcceleratorParams(
             cores=tuple(
-                _core(name, population, projection, options)
-                for name, population, projection in zip(names, network.populations, projections, strict=True)
+                _core(name, population, wiring, options)
+                for name, population, wiring in zip(names, network.populations, wirings, strict=True)
             ),
-            readout=_readout(network.populations[-1], options),
+            readout=_readout(outputs[0], options),
+            outputs=tuple(network.populations.index(population) for population in outputs),
+            input_channels=input_channels(network),
             count_bits=options.count_bits,
             debug=options.debug,
         )
@@ -162,7 +176,7 @@ def make_plan(network: QuantisedNetwork, options: PlanOptions | None = None) -> 
     return Plan(
         accelerator=accelerator,
         populations=tuple(population.name for population in network.populations),
-        projections=tuple(projection.name for projection in projections),
+        projections=tuple(wiring.projections for wiring in wirings),
         options=options,
     )
 
@@ -176,13 +190,7 @@ def _check_lanes(option: str, value: int | str, *, auto: bool = True) -> None:
         )
 
 
-def _check_ends(network: QuantisedNetwork) -> None:
-    for what, names in (("inputs", [i.name for i in network.inputs]), ("outputs", network.outputs)):
-        if len(names) != 1:
-            raise UserError(
-                f"Network {network.name} has {len(names)} {what} ({', '.join(names)});"
-                " one is supported so far"
-            )
+def _check_populations(network: QuantisedNetwork) -> None:
     if not network.populations:
         raise UserError(
             f"Network {network.name} has no population; at least one neuron or linear node is needed"
@@ -197,55 +205,31 @@ def _check_option_names(network: QuantisedNetwork, options: PlanOptions) -> None
                 raise UserError(f"Option {option} names no population {name}; there are {', '.join(known)}")
 
 
-def _chain(network: QuantisedNetwork) -> list[QuantisedProjection]:
-    """Give the projection into each population, in order, if they form one chain."""
-    projections = []
-    source = network.inputs[0].name
-    for population in network.populations:
-        projections.append(_only_projection(network, population.name, source))
-        source = population.name
-    if network.outputs[0] != source:
-        raise UserError(
-            f"Network {network.name}: output population {network.outputs[0]} feeds other populations;"
-            " an output at the end of the chain is supported so far"
-        )
-    return projections
-
-
-def _only_projection(network: QuantisedNetwork, target: str, source: str) -> QuantisedProjection:
-    into = network.into(target)
-    for projection in into:
-        if projection.recurrent:
-            raise UserError(
-                f"Network {network.name}: projection {projection.name} into {target} is recurrent;"
-                " feed-forward chains are supported so far"
-            )
-    if len(into) != 1 or into[0].source != source:
-        found = ", ".join(f"{p.name} from {p.source}" for p in into) or "none"
-        raise UserError(
-            f"Network {network.name}: population {target} takes {found};"
-            f" a chain, here one projection from {source}, is supported so far"
-        )
-    return into[0]
-
-
-def _core(
-    name: str, population: QuantisedPopulation, projection: QuantisedProjection, options: PlanOptions
-) -> CoreParams:
-    targets, sources = projection.weight.shape
-    lanes = _lanes(population.name, targets, options)
+def _core(name: str, population: QuantisedPopulation, wiring: CoreWiring, options: PlanOptions) -> CoreParams:
+    lanes = _lanes(population.name, population.size, options)
     return CoreParams(
         name=name,
         array=ArrayParams(
-            sources=sources,
-            targets=targets,
+            sources=sum(link.channels for link in wiring.links),
+            targets=population.size,
             lanes=lanes,
             weight_bits=population.weight_bits,
             acc_bits=population.neuron.acc_bits,
         ),
         neuron=population.neuron,
-        update_lanes=_update_lanes(population.name, targets, lanes, options),
+        update_lanes=_update_lanes(population.name, population.size, lanes, options),
+        links=wiring.links,
     )
+
+
+def _outputs(network: QuantisedNetwork) -> list[QuantisedPopulation]:
+    by_name = {population.name: population for population in network.populations}
+    outputs = [by_name[name] for name in network.outputs]
+    if len({population.spiking for population in outputs}) > 1:
+        raise UserError(
+            f"Network {network.name}: outputs {', '.join(network.outputs)} must all spike or all be analog"
+        )
+    return outputs
 
 
 def _lanes(population: str, targets: int, options: PlanOptions) -> int:

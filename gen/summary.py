@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..hw.params import AcceleratorParams, CoreParams, ReadoutKind, bits_for_unsigned
+from ..hw.params import AcceleratorParams, CoreParams, bits_for_unsigned
 from .plan import Plan
 
 __all__ = ["summary_text"]
@@ -123,7 +123,7 @@ def _ports(params: AcceleratorParams) -> str:
     rows = [
         ("clk", "in", 1, "clock"),
         ("rst", "in", 1, "synchronous reset, active high"),
-        *_stream("events", "in", _event_fields(params.cores[0].array.sources)),
+        *_stream("events", "in", _event_fields(params.channels)),
         *_stream("out", "out", _out_fields(params)),
     ]
     if params.debug:
@@ -136,11 +136,9 @@ def _event_fields(channels: int) -> list[tuple[str, int]]:
 
 
 def _out_fields(params: AcceleratorParams) -> list[tuple[str, int]]:
-    neuron = params.cores[-1].neuron
-    fields = _event_fields(neuron.neurons)
-    value_bits = {ReadoutKind.MEMBRANE: neuron.state_bits, ReadoutKind.COUNTS: params.count_bits}
-    if params.readout in value_bits:
-        fields.insert(1, ("value", value_bits[params.readout]))
+    fields = _event_fields(params.output_neurons)
+    if params.output_value_bits:
+        fields.insert(1, ("value", params.output_value_bits))
     return fields
 
 

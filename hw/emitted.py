@@ -8,8 +8,8 @@ from amaranth import ClockSignal, Instance, Module, ResetSignal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .params import AcceleratorParams, ReadoutKind
-from .signatures import event_layout, value_layout
+from .params import AcceleratorParams
+from .signatures import event_layout, out_layout
 
 __all__ = ["EmittedAccelerator"]
 
@@ -19,8 +19,8 @@ class EmittedAccelerator(wiring.Component):
 
     Streams
     -------
-    events : in, words: the payload of `event_stream` of the first core's sources
-    out : out, words: the payload that `params.readout` says
+    events : in, words: the payload of `event_stream`
+    out : out, words: the payload that `out_layout` says
     """
 
     events: Any
@@ -28,11 +28,11 @@ class EmittedAccelerator(wiring.Component):
 
     def __init__(self, params: AcceleratorParams, *, name: str = "accelerator"):
         self.name = name
-        event_bits = event_layout(params.cores[0].array.sources).size
+        event_bits = event_layout(params.channels).size
         super().__init__(
             {
                 "events": In(stream.Signature(unsigned(event_bits))),
-                "out": Out(stream.Signature(unsigned(_out_bits(params)))),
+                "out": Out(stream.Signature(unsigned(out_layout(params).size))),
             }
         )
 
@@ -50,12 +50,3 @@ class EmittedAccelerator(wiring.Component):
             i_out__ready=self.out.ready,
         )
         return m
-
-
-def _out_bits(params: AcceleratorParams) -> int:
-    neuron = params.cores[-1].neuron
-    value_bits = {ReadoutKind.MEMBRANE: neuron.state_bits, ReadoutKind.COUNTS: params.count_bits}
-    bits = value_bits.get(params.readout)
-    if bits is None:
-        return event_layout(neuron.neurons).size
-    return value_layout(neuron.neurons, unsigned(bits)).size

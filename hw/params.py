@@ -384,6 +384,13 @@ class AcceleratorParams:
         """Range of the out stream's index."""
         return sum(self.cores[output].neuron.neurons for output in self.output_cores)
 
+    @property
+    def output_value_bits(self) -> int:
+        """Width of a value in the out stream; 0 where it carries none."""
+        if self.readout is ReadoutKind.MEMBRANE:
+            return max(self.cores[output].neuron.state_bits for output in self.output_cores)
+        return self.count_bits if self.readout is ReadoutKind.COUNTS else 0
+
     def consumers(self, source: int) -> list[tuple[int, int]]:
         """(core, place among its links) of every link from `source`."""
         places = [(k, place) for k in range(len(self.cores)) for place in range(len(self.links(k)))]

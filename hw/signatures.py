@@ -46,12 +46,11 @@ def value_stream(channels: int, shape: Shape) -> stream.Signature:
 
 def out_layout(params: AcceleratorParams) -> data.StructLayout:
     """Payload of an accelerator's out stream."""
-    if params.readout in (ReadoutKind.SPIKES, ReadoutKind.CLASS):
+    bits = params.output_value_bits
+    if not bits:
         return event_layout(params.output_neurons)
-    outputs = [params.cores[output].neuron for output in params.output_cores]
-    if params.readout is ReadoutKind.COUNTS:
-        return value_layout(params.output_neurons, unsigned(params.count_bits))
-    return value_layout(params.output_neurons, signed(max(neuron.state_bits for neuron in outputs)))
+    shape = signed(bits) if params.readout is ReadoutKind.MEMBRANE else unsigned(bits)
+    return value_layout(params.output_neurons, shape)
 
 
 def sweep_signature(lanes: int, groups: int, acc_bits: int) -> wiring.Signature:

@@ -169,7 +169,7 @@ def _measure(network: Network, qnet: QuantisedNetwork, plan: Plan, data: Samples
 
 def _vectors(qnet: QuantisedNetwork, data: Samples | None) -> Vectors:
     x = (_random_input(qnet) if data is None else data.x)[:VECTOR_SAMPLES]
-    return Vectors(x=x, output=golden.run_golden(qnet, x).output)
+    return Vectors(x=x, output=golden.run_golden(qnet, x).joined_output)
 
 
 def _random_input(qnet: QuantisedNetwork) -> np.ndarray:

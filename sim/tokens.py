@@ -89,17 +89,15 @@ class Tokens:
 
 def events_format(params: AcceleratorParams) -> TokenFormat:
     """Return the format of the input stream of an accelerator."""
-    return TokenFormat(indices=params.cores[0].array.sources)
+    return TokenFormat(indices=params.channels)
 
 
 def out_format(params: AcceleratorParams) -> TokenFormat:
     """Return the format of the output stream of an accelerator."""
-    neuron = params.cores[-1].neuron
+    indices = params.output_neurons
     if params.readout is ReadoutKind.MEMBRANE:
-        return TokenFormat(indices=neuron.neurons, value_bits=neuron.state_bits, signed=True)
-    if params.readout is ReadoutKind.COUNTS:
-        return TokenFormat(indices=neuron.neurons, value_bits=params.count_bits)
-    return TokenFormat(indices=neuron.neurons)
+        return TokenFormat(indices=indices, value_bits=params.output_value_bits, signed=True)
+    return TokenFormat(indices=indices, value_bits=params.output_value_bits)
 
 
 def input_tokens(x: np.ndarray, form: TokenFormat, *, order_seed: int | None = None) -> Tokens:

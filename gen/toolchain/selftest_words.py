@@ -33,7 +33,7 @@ def output_words(params: AcceleratorParams, output: np.ndarray) -> Iterator[int]
     if params.readout is ReadoutKind.SPIKES:
         yield from event_words(output)
     elif params.readout is ReadoutKind.MEMBRANE:
-        bits = params.cores[-1].neuron.state_bits
+        bits = params.output_value_bits
         for step, membranes in enumerate(output):
             yield from _values(membranes, index_bits, bits)
             yield _tick(index_bits + bits, last=step == len(output) - 1)
@@ -56,7 +56,7 @@ def _values(values: np.ndarray, index_bits: int, value_bits: int) -> Iterator[in
 
 def _tally(params: AcceleratorParams, output: np.ndarray) -> np.ndarray:
     """Spike counts or sums of membranes, saturated at every step as the hardware does."""
-    neuron, bits = params.cores[-1].neuron, params.count_bits
+    neuron, bits = params.cores[params.output_cores[0]].neuron, params.count_bits
     if neuron.spiking:
         low, high = 0, (1 << bits) - 1
     else:

@@ -32,7 +32,7 @@ def golden_engine_run(
         engine="golden",
         version=f"numpy {np.__version__}",
         readout=params.readout,
-        output=readout_of(run.output, params),
+        output=readout_of(run.joined_output, params),
         cycles=None,
         probes=probes_of(run) if probes else {},
         wall_s=wall_s,
@@ -54,7 +54,7 @@ def readout_of(output: np.ndarray, params: AcceleratorParams) -> np.ndarray:
         return output.astype(np.uint8, copy=False)
     if params.readout is ReadoutKind.MEMBRANE:
         return output.astype(np.int64, copy=False)
-    neuron = params.cores[-1].neuron
+    neuron = params.cores[params.output_cores[0]].neuron
     width = params.count_bits if neuron.spiking else neuron.state_bits + params.count_bits - 1
     low, high = (0 if neuron.spiking else -(1 << width)), (1 << width) - 1
     tally = np.zeros((len(output), output.shape[2]), np.int64)

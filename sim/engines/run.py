@@ -157,9 +157,10 @@ def limit_cycles(params: AcceleratorParams, x: np.ndarray, options: EngineOption
     if options.limit_cycles is not None:
         return np.full(len(x), options.limit_cycles, np.int64)
     steps = x.shape[1]
-    first, *others = params.cores
     events = x.reshape(len(x), -1).sum(1, dtype=np.int64)
-    worst = events * first.array.groups + steps * sum(c.array.rows for c in others)
+    worst = events * max(c.array.groups for c in params.cores) + steps * sum(
+        c.array.rows for c in params.cores
+    )
     worst += steps * sum(3 * c.neuron.neurons + 64 for c in params.cores)
     slow = 1 / (1 - options.gap) + 1 / (1 - options.stall)
     return (2 * slow * worst).astype(np.int64) + 1000

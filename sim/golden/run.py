@@ -43,7 +43,16 @@ class Run:
     @property
     def output(self) -> np.ndarray:
         """Spikes of the first output population, or its membranes where it does not spike."""
-        name = self.outputs[0]
+        return self._output(self.outputs[0])
+
+    @property
+    def joined_output(self) -> np.ndarray:
+        """All output populations side by side, as the accelerator's out stream numbers their neurons."""
+        if len(self.outputs) == 1:
+            return self.output
+        return np.concatenate([self._output(name) for name in self.outputs], axis=2)
+
+    def _output(self, name: str) -> np.ndarray:
         return self.spikes[name] if name in self.spikes else self.membranes[name]
 
 
