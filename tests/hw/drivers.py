@@ -40,7 +40,7 @@ class Bench(Elaboratable):
         m.d.sync += self.cycle.eq(self.cycle + 1)
         return m
 
-    def run(self, *benches, background=(), limit_cycles=20_000):
+    def run(self, *benches, background=(), limit_cycles=5_000):
         """Run `benches`, functions of a simulator context, until all have ended."""
         simulator = Simulator(self)
         simulator.add_clock(1e-6)

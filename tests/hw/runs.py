@@ -100,7 +100,7 @@ def run_samples(component, x, *, gap=0.0, stall=0.0, overlap=False, seed=0, prob
         names = [name for name in probe.signature.members if name != "valid"]
         values = [getattr(probe, name) for name in names]
         watches.append(bench.watch(probe.valid, values, recorder(records, names)))
-    bench.run(send, take, background=watches, limit_cycles=60_000)
+    bench.run(send, take, background=watches, limit_cycles=20_000)
     return run
 
 

@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pytest
 from amaranth import signed, unsigned
 from spikeloom.hw.serialiser import Serialiser
@@ -87,6 +88,11 @@ class Run:
                 yield (None, None, 1, int(self.last(number)))
 
     def found(self):
+        """The tokens; every one of them says whether its step is the last."""
+        lasts = [payload.last for payload in self.payloads]
+        steps = np.cumsum([0, *(payload.tick for payload in self.payloads)])[:-1]
+        if not self.block.only_last:
+            assert lasts == [int(self.last(step)) for step in steps]
         return [fields(payload) for payload in self.payloads]
 
 
