@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from .gen.errors import UserError
+from .sim.json_file import check_json, write_json
+from .sim.terminal import FOUND, errors, output, run_app
+
+if TYPE_CHECKING:
+    from .sim.compile import CompileOptions
 
 __all__ = ["app", "main"]
 
@@ -21,13 +23,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Trained spiking networks (.nir) to verified RTL and bitstreams.",
 )
-console = Console()
-errors = Console(stderr=True)
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL.nir", show_default=False)]
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help="A build directory.", show_default=False)]
 Data = Annotated[Path, typer.Argument(metavar="DATA.npz", show_default=False)]
-Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures here too.")]
+Json = Annotated[
+    Path | None,
+    typer.Option("--json", metavar="FILE", help="Write the figures here too.", callback=check_json),
+]
 Semantics = Annotated[str | None, typer.Option(help="auto or NAME, then ,field=value (docs/semantics.md).")]
 Dt = Annotated[float | None, typer.Option(help="Seconds a step, where the file does not tell.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only so many samples.")]
@@ -38,30 +41,29 @@ Rule = Annotated[str | None, typer.Option(help="How a class is decided: count; s
 
 def main() -> None:
     """Run the command line; bad input ends in one line on stderr and exit code 2."""
-    from .sim.faults import RtlFault
-
-    try:
-        app()
-    except UserError as error:
-        _fail(str(error), 2)
-    except RtlFault as fault:
-        _fail(str(fault), 1)
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
+    run_app(app)
 
 
-def _fail(message: str, code: int) -> None:
-    errors.print(f"spikeloom: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
-    sys.exit(code)
+def _version(asked: bool) -> None:
+    if asked:
+        from . import __version__
+
+        output.print(f"spikeloom {__version__}", highlight=False)
+        raise typer.Exit
 
 
-def _write_json(path: Path | None, table: dict[str, Any]) -> None:
-    if path is None:
-        return
-    try:
-        path.write_text(json.dumps(table, indent=2, default=str) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"Cannot write {path}: {error.strerror}") from None
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _save(path: Path | None, table: Any) -> None:
+    if path is not None:
+        write_json(path, table)
 
 
 @app.command()
@@ -74,8 +76,8 @@ def inspect(model: Model, semantics: Semantics = None, dt: Dt = None, json_file:
     imported = import_model(model, semantics=semantics or "auto", dt=dt)
     description = describe(imported.network, graph=imported.graph)
     chosen = imported.network.semantics
-    console.print(inspect_screen(description, f"{chosen.name}, {chosen.dt:g} s a step"))
-    _write_json(json_file, description.as_dict())
+    output.print(inspect_screen(description, f"{chosen.name}, {chosen.dt:g} s a step"))
+    _save(json_file, description.as_dict())
 
 
 @app.command(name="compile")
@@ -96,30 +98,39 @@ def compile_command(
     json_file: Json = None,
 ) -> None:
     """Compile a model to a build directory: integers, RTL, images, manifest, vectors."""
-    from .sim.compile import CompileOptions, compile_model
-    from .sim.compile_options import read_options
+    from .sim.compile import compile_model
     from .sim.progress import steps_shown
     from .sim.screens import compile_screen
 
-    chosen = CompileOptions() if options is None else read_options(options)
-    plan = {
-        "lanes": _number(lanes),
-        "update_lanes": _number(update_lanes),
-        "readout": readout,
-        "board": board,
-    }
-    formats = {"weight_bits": weight_bits, "state_bits": _number(state_bits)}
-    quantise = replace(chosen.quantise, defaults=replace(chosen.quantise.defaults, **_given(formats)))
-    chosen = replace(
-        chosen,
-        quantise=quantise,
-        plan=replace(chosen.plan, **_given({**plan, "debug": debug or None})),
-        **_given({"semantics": semantics, "dt": dt}),
+    chosen = _compile_options(
+        options,
+        whole={"semantics": semantics, "dt": dt},
+        formats={"weight_bits": weight_bits, "state_bits": _number(state_bits)},
+        plan={
+            "lanes": _number(lanes),
+            "update_lanes": _number(update_lanes),
+            "readout": readout,
+            "board": board,
+            "debug": debug or None,
+        },
     )
-    with steps_shown(console) as show:
+    with steps_shown(errors) as show:
         result = compile_model(model, out, options=chosen, calibration=calibrate, progress=show)
-    console.print(compile_screen(result))
-    _write_json(json_file, dict(result.build.manifest))
+    output.print(compile_screen(result))
+    _save(json_file, dict(result.build.manifest))
+
+
+def _compile_options(
+    file: Path | None, *, whole: dict[str, Any], formats: dict[str, Any], plan: dict[str, Any]
+) -> CompileOptions:
+    """Options of a file, with what the command line gives in their place."""
+    from .sim.compile import CompileOptions
+    from .sim.compile_options import read_options
+
+    chosen = CompileOptions() if file is None else read_options(file)
+    quantise = chosen.quantise
+    quantise = replace(quantise, defaults=replace(quantise.defaults, **_given(formats)))
+    return replace(chosen, quantise=quantise, plan=replace(chosen.plan, **_given(plan)), **_given(whole))
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
@@ -146,10 +157,8 @@ def simulate(
     json_file: Json = None,
 ) -> None:
     """Run data through an engine and measure it."""
-    from .sim.verify import simulate as run
-
-    result = _run(run, directory, data, engine, limit, rule, bin_us, steps, json_file)
-    raise typer.Exit(0 if result.ok else 1)
+    reading = {"bin_us": bin_us, "steps": steps, "limit": limit}
+    _run("simulate", directory, data, engine, rule, reading, json_file)
 
 
 @app.command()
@@ -164,27 +173,36 @@ def verify(
     json_file: Json = None,
 ) -> None:
     """Check that the RTL gives what the golden model gives, value for value and cycle for cycle."""
-    from .sim.verify import verify as run
-
-    result = _run(run, directory, data, engine, limit, rule, bin_us, steps, json_file)
-    raise typer.Exit(0 if result.ok else 1)
+    reading = {"bin_us": bin_us, "steps": steps, "limit": limit}
+    _run("verify", directory, data, engine, rule, reading, json_file)
 
 
-def _run(run, directory, data, engine, limit, rule, bin_us, steps, json_file):
+def _run(
+    verb: str,
+    directory: Path,
+    data: Path,
+    engine: str,
+    rule: str | None,
+    reading: dict[str, Any],
+    json_file: Path | None,
+) -> None:
     from .gen.build_dir import read_build
     from .sim.data import load_samples
+    from .sim.engines.select import check_engine
     from .sim.progress import counts_shown
     from .sim.screens import run_screen
+    from .sim.verify import simulate, verify
 
+    check_engine(engine)
     build = read_build(directory)
-    samples = load_samples(data, shape=build.qnet.inputs[0].shape, bin_us=bin_us, steps=steps, limit=limit)
-    with counts_shown(console) as show:
+    samples = load_samples(data, shape=build.qnet.inputs[0].shape, **reading)
+    with counts_shown(errors) as show:
+        run = verify if verb == "verify" else simulate
         result = run(build, samples.x, samples.y, engine=engine, rule=rule, progress=show)
-    console.print(run_screen(result, f"{run.__name__.capitalize()} {build.network.name}"))
-    if samples.y is None:
-        console.print("no labels in the data: accuracies are not known", style="yellow")
-    _write_json(json_file, result.to_json())
-    return result
+    title = f"{verb.capitalize()} {build.network.name}"
+    output.print(run_screen(result, title, dropped_events=samples.dropped_events))
+    _save(json_file, result.to_json())
+    raise typer.Exit(0 if result.ok else FOUND)
 
 
 @app.command()
@@ -205,14 +223,11 @@ def build(
     target = board or read.plan.options.board
     if target is None:
         raise UserError("No board: give --board NAME here or at compile; `spikeloom boards` lists them")
-    with lines_shown(console) as show:
+    with lines_shown(errors) as show:
         result = run(read, board=target, synth_only=synth_only, seed=seed, progress=show)
-    console.print(build_screen(result))
-    _write_json(json_file, result.as_json())
-    if result.timing_met is False:
-        raise UserError(
-            f"The clock of {target} is {result.clock_mhz:g} MHz, the design reaches {result.fmax_mhz}"
-        )
+    output.print(build_screen(result))
+    _save(json_file, result.as_json())
+    raise typer.Exit(FOUND if result.timing_met is False else 0)
 
 
 @app.command()
@@ -247,7 +262,7 @@ def encode(
     )
     spikes = samples.x.reshape(len(samples.x), -1).sum(1, dtype=int)
     shape = "x".join(map(str, samples.x.shape[2:]))
-    console.print(
+    output.print(
         f"{len(samples.x)} samples of {samples.x.shape[1]} steps, {shape} channels, "
         f"{spikes.mean():.1f} spikes a sample (most: {spikes.max()}) -> {out}"
     )
@@ -261,8 +276,8 @@ def boards(json_file: Json = None) -> None:
     from .hw.boards.registry import BOARDS
     from .sim.screens import boards_screen
 
-    console.print(boards_screen(BOARDS.values()))
-    _write_json(json_file, {name: asdict(board) for name, board in BOARDS.items()})
+    output.print(boards_screen(BOARDS.values()))
+    _save(json_file, {name: asdict(board) for name, board in BOARDS.items()})
 
 
 @app.command()
@@ -276,8 +291,8 @@ def demo(
     from .sim.progress import steps_shown
     from .sim.screens import demo_screen
 
-    with steps_shown(console) as show:
+    with steps_shown(errors) as show:
         result = run_demo(out, board=board, progress=show)
-    console.print(demo_screen(result))
-    _write_json(json_file, result.to_json())
-    raise typer.Exit(0 if result.verified.ok else 1)
+    output.print(demo_screen(result))
+    _save(json_file, result.to_json())
+    raise typer.Exit(0 if result.ok else FOUND)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,12 @@ class DemoResult:
     compiled: CompileResult
     verified: VerifyResult
     built: BuildResult
+    wall_s: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the RTL does what the golden model does, at the board's clock."""
+        return self.verified.ok and self.built.timing_met is not False
 
     @property
     def us_per_sample(self) -> float | None:
@@ -37,7 +44,8 @@ class DemoResult:
     def to_json(self) -> dict[str, Any]:
         """Plain data for a JSON file."""
         table = {"verify": self.verified.to_json(), "build": self.built.as_json()}
-        return {**table, "us_per_sample": self.us_per_sample, "directory": str(self.compiled.build.path)}
+        rest = {"us_per_sample": self.us_per_sample, "wall_s": self.wall_s, "ok": self.ok}
+        return {**table, **rest, "directory": str(self.compiled.build.path)}
 
 
 def run_demo(
@@ -50,6 +58,7 @@ def run_demo(
     UserError, MissingTool
         As the steps do; and where the example files are not beside the package.
     """
+    started = time.monotonic()
     if not EXAMPLE.is_dir():
         raise UserError(f"The demo needs the folder {EXAMPLE}, which comes with a checkout of the project")
     options = CompileOptions(plan=replace(PlanOptions(), board=board))
@@ -64,4 +73,5 @@ def run_demo(
     progress("running all test digits on the RTL")
     verified = verify(compiled.build, samples.x, samples.y)
     built = build(compiled.build, board=board, progress=lambda step, line: progress(f"{step}: {line[:70]}"))
-    return DemoResult(compiled=compiled, verified=verified, built=built)
+    wall_s = round(time.monotonic() - started, 3)
+    return DemoResult(compiled=compiled, verified=verified, built=built, wall_s=wall_s)

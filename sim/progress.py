@@ -1,4 +1,7 @@
-"""Progress on the terminal, in the three forms in which the long steps tell of it."""
+"""Progress on the terminal, in the three forms in which the long steps tell of it.
+
+All of it disappears when the work ends, and none of it shows where standard error is not a terminal.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,9 @@ _LINE_CHARACTERS = 70
 @contextmanager
 def steps_shown(console: Console) -> Iterator[Callable[[str], None]]:
     """Spinner with the step that runs: ``show(step)``."""
+    if not console.is_terminal:
+        yield lambda step: None
+        return
     with console.status("starting") as status:
         yield lambda step: status.update(escape(step))
 
@@ -24,20 +30,23 @@ def steps_shown(console: Console) -> Iterator[Callable[[str], None]]:
 @contextmanager
 def lines_shown(console: Console) -> Iterator[Callable[[str, str], None]]:
     """Spinner with the step and the latest line of its tool: ``show(step, line)``."""
-    with console.status("starting") as status:
-        yield lambda step, line: status.update(escape(f"{step}: {line.strip()[:_LINE_CHARACTERS]}"))
+    with steps_shown(console) as show:
+        yield lambda step, line: show(f"{step}: {line.strip()[:_LINE_CHARACTERS]}")
 
 
 @contextmanager
 def counts_shown(console: Console) -> Iterator[Callable[[str, int, int], None]]:
     """Bar a stage: ``show(stage, done, total)``."""
+    if not console.is_terminal:
+        yield lambda stage, done, total: None
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        tasks: dict[str, int] = {}
+        tasks = {}
 
         def show(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
                 tasks[stage] = progress.add_task(stage, total=total)
-            progress.update(tasks[stage], completed=done, total=total)  # pyright: ignore[reportArgumentType]
+            progress.update(tasks[stage], completed=done, total=total)
 
         yield show

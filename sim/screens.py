@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +15,8 @@ from ..hw.boards.board import Board
 from ..hw.params import CoreParams
 from .compile import CompileResult
 from .demo import DemoResult
-from .results import SimulateResult
+from .results import SimulateResult, VerifyResult
+from .tables import assumptions, facts_table, listing, percent, rows_table, short_path
 
 __all__ = [
     "boards_screen",
@@ -24,41 +24,8 @@ __all__ = [
     "compile_screen",
     "demo_screen",
     "inspect_screen",
-    "percent",
     "run_screen",
 ]
-
-
-def percent(fraction: float | None) -> str:
-    """Give a fraction as a percentage, or a dash."""
-    return "-" if fraction is None else f"{100 * fraction:.2f} %"
-
-
-def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=SIMPLE_HEAD)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    return table
-
-
-def _facts(title: str, facts: Mapping[str, object]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", show_header=False, box=SIMPLE_HEAD)
-    table.add_column(style="dim")
-    table.add_column(overflow="fold")
-    for name, value in facts.items():
-        table.add_row(name, str(value))
-    return table
-
-
-def _assumptions(lines: Sequence[str]) -> list[RenderableType]:
-    if not lines:
-        return []
-    return [
-        Text("Assumed, because the file does not say", style="bold"),
-        *(Text(f"  {line}") for line in lines),
-    ]
 
 
 def _shape(shape: Sequence[int]) -> str:
@@ -74,12 +41,12 @@ def _range(low_high: tuple[float, float] | None) -> str:
 
 def inspect_screen(description: Description, semantics: str) -> Group:
     """Nodes, populations and projections of a model, and what was assumed."""
-    nodes = _table(
+    nodes = rows_table(
         "NIR nodes",
         ("node", "type", "shape", "numbers", "becomes"),
         ((n.name, n.type, _shape(n.shape), n.parameters, n.mapping) for n in description.nodes),
     )
-    populations = _table(
+    populations = rows_table(
         "Populations",
         ("name", "kind", "neurons", "synaptic decay", "membrane decay", "threshold", "reset", "spike"),
         (
@@ -87,7 +54,7 @@ def inspect_screen(description: Description, semantics: str) -> Group:
             for p in description.populations
         ),
     )
-    projections = _table(
+    projections = rows_table(
         "Projections",
         ("from", "to", "synapses", "non-zero", "weights"),
         (
@@ -105,7 +72,7 @@ def inspect_screen(description: Description, semantics: str) -> Group:
         f"{description.name}: {description.neurons} neurons, {description.synapses} synapses; "
         f"semantics {semantics}"
     )
-    return Group(nodes, populations, projections, total, *_assumptions(description.assumptions))
+    return Group(nodes, populations, projections, total, *assumptions(description.assumptions))
 
 
 def compile_screen(result: CompileResult) -> Group:
@@ -126,14 +93,13 @@ def compile_screen(result: CompileResult) -> Group:
         "weight memory": f"{memory_bits} bits",
         "readout": params.readout,
         "limited by": _limit(params.cores),
-        "written to": build.path,
+        "written to": short_path(build.path),
     }
-    notes = [Text(f"  {note}") for note in result.report.notes]
     return Group(
         _cores(result),
-        _facts(build.network.name, facts),
-        *_assumptions(build.network.assumptions),
-        *([Text("Quantiser", style="bold"), *notes] if notes else []),
+        facts_table(build.network.name, facts),
+        *assumptions(build.network.assumptions),
+        *listing("Quantiser", result.report.notes),
     )
 
 
@@ -154,7 +120,7 @@ def _cores(result: CompileResult) -> Table:
         report, array = reports[name], core.array
         bits = (report.weight_bits, report.acc_bits, report.state_bits, report.frac_bits)
         rows.append((name, f"{array.sources} x {array.targets}", *bits, array.lanes, array.groups))
-    return _table("Cores (formats in bits)", columns, rows)
+    return rows_table("Cores (formats in bits)", columns, rows)
 
 
 def _limit(cores: Sequence[CoreParams]) -> str:
@@ -165,8 +131,8 @@ def _limit(cores: Sequence[CoreParams]) -> str:
     return f"array of {slowest.name}: {slowest.array.groups} cycles an event with {slowest.array.lanes} lanes"
 
 
-def run_screen(result: SimulateResult, title: str) -> Group:
-    """Accuracies and counts of a simulation or verification, and the first mismatches."""
+def run_screen(result: SimulateResult, title: str, *, dropped_events: int = 0) -> Group:
+    """Accuracies and counts of a simulation or verification, the first mismatches, and what else to know."""
     cycles = result.cycles_per_sample
     predicted = result.predicted_cycles_per_sample
     facts: dict[str, object] = {
@@ -183,8 +149,22 @@ def run_screen(result: SimulateResult, title: str) -> Group:
         "saturations": result.saturations,
         "wall time": f"{result.wall_s:.1f} s",
     }
-    mismatches = [Text(f"  {mismatch}", style="red") for mismatch in result.first_mismatches]
-    return Group(_facts(title, facts), *mismatches)
+    return Group(
+        facts_table(title, facts),
+        *(Text(f"  {mismatch}", style="red") for mismatch in result.first_mismatches),
+        *listing("Notes", list(_run_notes(result, dropped_events))),
+    )
+
+
+def _run_notes(result: SimulateResult, dropped_events: int) -> Iterator[str]:
+    if result.accuracy is None:
+        yield "the data has no labels, so no accuracy is known"
+    if result.cycle_mismatches:
+        yield f"cycles differ from the prediction in {result.cycle_mismatches} samples"
+    if dropped_events:
+        yield f"{dropped_events} events came after the last step and were left out"
+    if isinstance(result, VerifyResult) and not result.states_compared:
+        yield "outputs were compared; a build with --debug compares the states of all neurons too"
 
 
 def build_screen(result: BuildResult) -> Group:
@@ -198,18 +178,31 @@ def build_screen(result: BuildResult) -> Group:
         "DSPs": result.dsps,
         "fastest clock": "-" if result.fmax_mhz is None else f"{result.fmax_mhz:.1f} MHz",
         "critical path": result.critical_path or "-",
-        "bitstream": result.bitstream or "-",
-        "load it with": f"{result.programmer} {result.bitstream}" if result.bitstream else "-",
+        "bitstream": short_path(result.bitstream),
+        "load it with": f"{result.programmer} {short_path(result.bitstream)}" if result.bitstream else "-",
         "tools": ", ".join(f"{name} {version}" for name, version in result.tools.items()),
         "wall time": f"{result.wall_s:.1f} s",
     }
-    return Group(_facts(f"Built for {result.board}", facts))
+    return Group(facts_table(f"Built for {result.board}", facts), *_shortfall(result))
+
+
+def _shortfall(result: BuildResult) -> list[RenderableType]:
+    if result.timing_met is not False:
+        return []
+    return [
+        Text(
+            f"too slow: {result.board} runs at {result.clock_mhz:g} MHz, the design reaches "
+            f"{result.fmax_mhz:.1f} MHz",
+            style="red",
+        )
+    ]
 
 
 def demo_screen(result: DemoResult) -> Group:
     """Give the whole way on one screen."""
-    verified, built, network = result.verified, result.built, result.compiled.build.network
+    verified, built, build = result.verified, result.built, result.compiled.build
     microseconds = result.us_per_sample
+    at = "-" if microseconds is None else f"{microseconds:.2f} at {built.fmax_mhz:.1f} MHz"
     facts: dict[str, object] = {
         "test digits": verified.samples,
         "accuracy, float": percent(verified.accuracy_float),
@@ -218,22 +211,31 @@ def demo_screen(result: DemoResult) -> Group:
         "RTL against golden": f"{verified.mismatches} mismatches in {verified.compared} values",
         "cycles a digit": f"{verified.cycles_per_sample:.1f}",
         "predicted cycles": f"{verified.predicted_cycles_per_sample:.1f}",
-        "microseconds a digit": "-"
-        if microseconds is None
-        else f"{microseconds:.2f} at {built.fmax_mhz:.1f} MHz",
+        "microseconds a digit": at,
         "LUTs, with self-test": built.luts,
+        "flip-flops": built.ffs,
         "block RAMs": built.block_rams,
+        "multipliers": built.dsps,
         "board": f"{built.board} ({built.device})",
-        "bitstream": built.bitstream,
-        "build directory": result.compiled.build.path,
+        "build directory": short_path(build.path),
+        "to read first": short_path(build.path / "summary.md"),
+        "Verilog": short_path(build.verilog),
+        "bitstream": short_path(built.bitstream),
+        "load it with": f"{built.programmer} {short_path(built.bitstream)}",
+        "wall time": f"{result.wall_s:.0f} s",
     }
-    return Group(_facts("Digits, from model file to bitstream", facts), *_assumptions(network.assumptions))
+    return Group(
+        facts_table("Digits, from model file to bitstream", facts),
+        *_shortfall(built),
+        *(Text(f"  {mismatch}", style="red") for mismatch in verified.first_mismatches),
+        *assumptions(build.network.assumptions),
+    )
 
 
 def boards_screen(boards: Iterable[Board]) -> Table:
     """List of boards."""
     columns = ("name", "board", "device", "LUTs", "RAMs", "kbit", "DSPs", "MHz")
-    return _table("Boards", columns, (_board_row(board) for board in boards))
+    return rows_table("Boards", columns, (_board_row(board) for board in boards))
 
 
 def _board_row(board: Board) -> tuple[Any, ...]:
