@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..hw.params import Reset
-from .graph import Graph, Node, quoted
+from .graph import PORT, Graph, Node, quoted
 from .ir import Network, Population, Projection
 from .shapes import Shape, derive_shapes
 
@@ -159,47 +159,62 @@ def _range(values: np.ndarray | None) -> Range | None:
 
 
 def _node_rows(network: Network, graph: Graph) -> Iterator[NodeRow]:
-    shapes = derive_shapes(graph)
+    shapes, fates = derive_shapes(graph), _Fates(network, graph)
     for node in graph.nodes.values():
         arrays = [value for value in node.params.values() if isinstance(value, np.ndarray)]
-        declares = node.type in ("Input", "Output", "Port", "Flatten")  # shapes, not parameters
+        declares = node.type in ("Input", "Output", PORT, "Flatten")  # shapes, not parameters
         yield NodeRow(
             name=node.name,
             type=node.type,
             shape=shapes[node.name],
             parameters=0 if declares else sum(value.size for value in arrays),
-            mapping=_mapping(network, graph, node),
+            mapping=fates.of(node),
         )
 
 
-def _mapping(network: Network, graph: Graph, node: Node) -> str:
-    if node.name not in graph.reaching_outputs():
-        return "left out"
-    if node.type in ("Input", "Output"):
-        read = _read_by(network, graph, node.name)
-        return "input" if node.type == "Input" else f"reads {_listed('population', read)}"
-    inside = [p.name for p in network.populations if node.name in p.nodes]
-    folded = [p.name for p in network.projections if node.name in p.nodes]
-    if inside:
-        return _listed("population", inside)
-    if folded:
-        return f"folded into {_listed('projection', folded)}"
-    return "passes its input on"
+class _Fates:
+    """Where each node went: tables made once."""
+
+    def __init__(self, network: Network, graph: Graph) -> None:
+        self._outputs = network.outputs
+        self._sources = graph.sources()
+        self._live = graph.reaching_outputs()
+        self._populations = _owners(network.populations)
+        self._projections = _owners(network.projections)
+
+    def of(self, node: Node) -> str:
+        if node.name not in self._live:
+            return "left out"
+        if node.type == "Input":
+            return "input"
+        if node.type == "Output":
+            return f"reads {_listed('population', self._read_by(node.name))}"
+        if node.name in self._populations:
+            return _listed("population", self._populations[node.name])
+        if node.name in self._projections:
+            return f"folded into {_listed('projection', self._projections[node.name])}"
+        return "passes its input on"
+
+    def _read_by(self, name: str) -> list[str]:
+        """Output populations that an Output's value comes from, through nodes that add nothing."""
+        found: list[str] = []
+        waiting, seen = [name], set()
+        while waiting:
+            at = waiting.pop()
+            owners = [owner for owner in self._populations.get(at, ()) if owner in self._outputs]
+            found += owners
+            if not owners and at not in seen:
+                seen.add(at)
+                waiting.extend(self._sources[at])
+        return list(dict.fromkeys(found))
 
 
-def _read_by(network: Network, graph: Graph, name: str) -> list[str]:
-    """Output populations that a node's value comes from, through nodes that add nothing."""
-    sources = graph.sources()
-    found: list[str] = []
-    waiting, seen = [name], set()
-    while waiting:
-        at = waiting.pop()
-        owners = [p.name for p in network.populations if at in p.nodes and p.name in network.outputs]
-        found += owners
-        if not owners and at not in seen:
-            seen.add(at)
-            waiting.extend(sources[at])
-    return list(dict.fromkeys(found))
+def _owners(items: Iterable[Population] | Iterable[Projection]) -> dict[str, list[str]]:
+    owners: dict[str, list[str]] = {}
+    for item in items:
+        for node in item.nodes:
+            owners.setdefault(node, []).append(item.name)
+    return owners
 
 
 def _listed(kind: str, names: Iterable[str]) -> str:

@@ -60,6 +60,8 @@ class Graph:
         The file, for messages.
     notes : tuple of str
         What was assumed while reading.
+    at : str
+        Path of a nested graph, for messages.
     """
 
     path: str
@@ -67,11 +69,13 @@ class Graph:
     edges: tuple[Edge, ...]
     version: str = ""
     notes: tuple[str, ...] = ()
+    at: str = ""
 
     def error(self, node: str, what: str) -> UserError:
         """One-line error that names file, node and node type."""
         kind = self.nodes[node].type if node in self.nodes else "unknown"
-        return UserError(f"{self.path}: node {quoted(node)} ({kind}): {what}")
+        name = f"{self.at}.{node}" if self.at else node
+        return UserError(f"{self.path}: node {quoted(name)} ({kind}): {what}")
 
     def problem(self, what: str) -> UserError:
         """One-line error about the file as a whole."""
@@ -136,7 +140,7 @@ def in_order(path: str, nodes: Iterable[Node], edges: Iterable[Edge], *, at: str
     notes: list[str] = []
     once = _mended(path, at, table, _without_doubles(at, edges, notes), notes)
     once.sort(key=lambda edge: (natural(edge[0]), natural(edge[1])))
-    return Graph(path=path, nodes=table, edges=tuple(once), notes=tuple(notes))
+    return Graph(path=path, nodes=table, edges=tuple(once), notes=tuple(notes), at=at)
 
 
 def _without_doubles(at: str, edges: Iterable[Edge], notes: list[str]) -> list[Edge]:

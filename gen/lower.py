@@ -16,7 +16,7 @@ import numpy as np
 from .graph import Graph, Node, natural, quoted
 from .ir import Input, Network
 from .lower_build import Blueprint, build_population, build_projections, recurrent_bias
-from .lower_linear import LINEAR, Signal, Term, add, through
+from .lower_linear import LINEAR, Budget, Signal, Term, add, through
 from .lower_neuron import SUBTRACTING, Dynamics, make_dynamics, scaled, stateless
 from .lower_order import find_back_edges, forward_order
 from .node_types import ANALOG, NEURONS, SPIKING
@@ -73,7 +73,7 @@ class _Lowering:
         outputs = [self._output(node) for node in nodes if node.type == "Output"]
         inputs = tuple(Input(name=n.name, shape=self._shapes[n.name]) for n in self._graph.of_type("Input"))
         order, back = self._order(inputs)
-        chosen = [self._blueprints[name] for name in order]
+        chosen, budget = [self._blueprints[name] for name in order], Budget()
         return Network(
             name=Path(self._graph.path).stem,
             semantics=self._semantics,
@@ -82,7 +82,7 @@ class _Lowering:
             projections=tuple(
                 projection
                 for chart in chosen
-                for projection in build_projections(self._graph, self._semantics, chart, back)
+                for projection in build_projections(self._graph, self._semantics, chart, back, budget)
             ),
             outputs=tuple(dict.fromkeys(outputs)),
             assumptions=tuple(self._notes),
@@ -95,21 +95,22 @@ class _Lowering:
 
     def _linear_signals(self) -> dict[str, Signal]:
         """Signals of all live linear nodes, sources first."""
-        linear = [n.name for n in self._graph.of_type(*LINEAR) if n.name in self._live]
-        targets = {name: [t for t in self._graph.targets()[name] if t in linear] for name in linear}
+        linear = {n.name: n for n in self._graph.of_type(*LINEAR) if n.name in self._live}
+        ends = self._graph.targets()
+        targets = {name: [t for t in ends[name] if t in linear] for name in linear}
         order, stuck = forward_order(targets)
         if stuck:
             cycle = " -> ".join(quoted(name) for name in _one_cycle(stuck, targets))
             raise self._graph.error(
                 stuck[0], f"cycle without a neuron: {cycle}; accepted: a neuron in every cycle"
             )
-        self._signals = {}
+        self._signals, budget = {}, Budget()
         for name in order:
-            node = self._graph.nodes[name]
+            node = linear[name]
             signal = add(self._parts(name))
             if node.type in ("Affine", "Linear"):
                 self._refuse_analog(name, signal)
-            self._signals[name] = through(self._graph, node, signal, self._shapes[name])
+            self._signals[name] = through(self._graph, node, signal, self._shapes[name], budget)
         return self._signals
 
     def _parts(self, name: str) -> list[Signal]:

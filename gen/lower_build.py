@@ -10,7 +10,7 @@ import numpy as np
 from ..hw.params import Fire
 from .graph import Graph, natural, quoted
 from .ir import Population, Projection
-from .lower_linear import MAX_SYNAPSES, Signal
+from .lower_linear import Budget, Signal
 from .lower_neuron import Dynamics
 from .node_types import SPIKING
 from .semantics import Semantics, Spikes
@@ -70,20 +70,20 @@ def build_population(graph: Graph, semantics: Semantics, blueprint: Blueprint) -
 
 
 def build_projections(
-    graph: Graph, semantics: Semantics, blueprint: Blueprint, back: Edges
+    graph: Graph, semantics: Semantics, blueprint: Blueprint, back: Edges, budget: Budget
 ) -> Iterator[Projection]:
     """Make one projection for each source; those in `back` are recurrent.
 
     Raises
     ------
     UserError
-        More than `MAX_SYNAPSES` synapses, weights that overflow, a bias that the hardware cannot time.
+        More synapses than the budget, weights that overflow, a bias that the hardware cannot time.
     """
     _check_recurrent_bias(graph, semantics, blueprint, back)
     for source, term in sorted(blueprint.signal.terms.items(), key=lambda item: natural(item[0])):
-        if term.map.outputs * term.map.inputs > MAX_SYNAPSES:
-            size = f"{term.map.outputs}x{term.map.inputs} synapses from {quoted(source)}"
-            raise graph.error(blueprint.name, f"{size}; accepted: up to {MAX_SYNAPSES}")
+        budget.take(
+            graph, blueprint.name, f"input from {quoted(source)}", (term.map.outputs, term.map.inputs)
+        )
         weight = term.map.dense(blueprint.dynamics.gain)
         _check_finite(graph, blueprint, weight)
         yield Projection(

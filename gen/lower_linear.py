@@ -14,11 +14,25 @@ import numpy as np
 from .graph import PORT, Graph, Node
 from .shapes import Shape, per_neuron
 
-__all__ = ["LINEAR", "MAX_SYNAPSES", "LinearMap", "Signal", "Term", "add", "through"]
+__all__ = ["LINEAR", "MAX_SYNAPSES", "Budget", "LinearMap", "Signal", "Term", "add", "through"]
 
 LINEAR = ("Affine", "Linear", "Scale", "Flatten", PORT)
 MAX_SYNAPSES = 1 << 27
-"""Entries of one dense matrix (1 GiB in float64)."""
+"""Entries of all dense matrices together (1 GiB in float64)."""
+
+
+class Budget:
+    """How many more matrix entries may be made: a small file can compose to any size."""
+
+    def __init__(self) -> None:
+        self._left = MAX_SYNAPSES
+
+    def take(self, graph: Graph, node: str, what: str, shape: Shape) -> None:
+        """Count a matrix in, or refuse it."""
+        self._left -= int(np.prod(shape, dtype=np.int64))
+        if self._left < 0:
+            size = "x".join(map(str, shape))
+            raise graph.error(node, f"{what} of {size} synapses; accepted: up to {MAX_SYNAPSES} in a network")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -114,16 +128,16 @@ def _merged(first: Term, second: Term) -> Term:
     return Term(map=first.map.plus(second.map), nodes=nodes)
 
 
-def through(graph: Graph, node: Node, signal: Signal, shape: Shape) -> Signal:
+def through(graph: Graph, node: Node, signal: Signal, shape: Shape, budget: Budget) -> Signal:
     """Pass a signal through one linear node with output shape `shape`.
 
     Raises
     ------
     UserError
-        The composed matrix is larger than `MAX_SYNAPSES`.
+        The composed matrices are larger than the budget.
     """
     if node.type in ("Affine", "Linear"):
-        return _through_matrix(graph, node, signal)
+        return _through_matrix(graph, node, signal, budget)
     if node.type == "Scale":
         factor = per_neuron(node.array("scale"), shape)
         maps = {source: term.map.then_scale(factor) for source, term in signal.terms.items()}
@@ -131,12 +145,11 @@ def through(graph: Graph, node: Node, signal: Signal, shape: Shape) -> Signal:
     return _extended(node, signal, {source: term.map for source, term in signal.terms.items()}, signal.bias)
 
 
-def _through_matrix(graph: Graph, node: Node, signal: Signal) -> Signal:
+def _through_matrix(graph: Graph, node: Node, signal: Signal, budget: Budget) -> Signal:
     weight = node.array("weight")
     for term in signal.terms.values():
-        if weight.shape[0] * term.map.inputs > MAX_SYNAPSES:
-            size = f"{weight.shape[0]}x{term.map.inputs}"
-            raise graph.error(node.name, f"composes to {size} synapses; accepted: up to {MAX_SYNAPSES}")
+        if not term.map.elementwise:
+            budget.take(graph, node.name, "a composed matrix", (weight.shape[0], term.map.inputs))
     maps = {source: term.map.then_matrix(weight) for source, term in signal.terms.items()}
     bias = weight @ signal.bias if signal.bias.any() else np.zeros(weight.shape[0])
     if "bias" in node.params:
@@ -149,4 +162,4 @@ def _extended(node: Node, signal: Signal, maps: dict[str, LinearMap], bias: np.n
         source: Term(map=maps[source], nodes=(*term.nodes, node.name))
         for source, term in signal.terms.items()
     }
-    return Signal(size=bias.size, bias=bias.astype(np.float64), terms=terms)
+    return Signal(size=bias.size, bias=bias.astype(np.float64, copy=False), terms=terms)

@@ -26,7 +26,8 @@ __all__ = ["MAX_VALUES", "read_graph"]
 
 MAX_VALUES = 1 << 27
 """Numbers that are read from one file (1 GiB in float64)."""
-_MAX_ENTRIES = 1 << 16  # nodes or edges of one graph
+_MAX_NODES = 1 << 13  # of one graph
+_MAX_EDGES = 1 << 16
 _MAX_DEPTH = 8
 _MAX_NAME = 200
 # Beside the parameters; what they say the edges and parameters say too.
@@ -125,16 +126,16 @@ class _Reader:
         data = self._dataset(group, "edges", where)
         if data.size == 0:
             return
-        if data.ndim != 2 or data.shape[1] != 2 or data.shape[0] > _MAX_ENTRIES:
-            self._fail(where, f"edges have shape {data.shape}; expected up to {_MAX_ENTRIES} pairs of names")
+        if data.ndim != 2 or data.shape[1] != 2 or data.shape[0] > _MAX_EDGES:
+            self._fail(where, f"edges have shape {data.shape}; expected up to {_MAX_EDGES} pairs of names")
         if not _is_text(data.dtype):
             self._fail(where, f"edges hold {data.dtype}; expected pairs of names")
         for source, target in data[()]:
             yield _decoded(source), _decoded(target)
 
     def _names(self, group: h5py.Group, where: str) -> list[str]:
-        if len(group) > _MAX_ENTRIES:
-            self._fail(where, f"{len(group)} entries; accepted: up to {_MAX_ENTRIES}")
+        if len(group) > _MAX_NODES:
+            self._fail(where, f"{len(group)} entries; accepted: up to {_MAX_NODES}")
         names = list(group)
         for name in names:
             if not isinstance(name, str):  # what h5py gives for names that are not UTF-8

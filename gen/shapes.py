@@ -19,6 +19,7 @@ __all__ = ["Shape", "derive_shapes", "fits", "per_neuron"]
 
 Shape = tuple[int, ...]
 MAX_SIGNAL = 1 << 24  # the largest population (hw.params)
+MAX_SIGNALS = 1 << 26
 
 
 def derive_shapes(graph: Graph) -> dict[str, Shape]:
@@ -48,6 +49,7 @@ def derive_shapes(graph: Graph) -> dict[str, Shape]:
             )
             queue.extend((target, shapes[name]) for target in targets[name])
     _check_edges(graph, taken, shapes)
+    _check_total(graph, shapes)
     return shapes
 
 
@@ -85,6 +87,12 @@ def _checked_size(graph: Graph, name: str, shape: Shape) -> Shape:
     if any(n < 1 for n in shape) or np.prod(shape, dtype=np.float64) > MAX_SIGNAL:
         raise graph.error(name, f"its output has shape {shape}; accepted: 1 to {MAX_SIGNAL} values")
     return shape
+
+
+def _check_total(graph: Graph, shapes: dict[str, Shape]) -> None:
+    total = sum(int(np.prod(shape, dtype=np.int64)) for shape in shapes.values())
+    if total > MAX_SIGNALS:
+        raise graph.problem(f"its nodes give {total} values a step together; accepted: up to {MAX_SIGNALS}")
 
 
 def _check_edges(graph: Graph, taken: dict[str, Shape], shapes: dict[str, Shape]) -> None:

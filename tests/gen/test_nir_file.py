@@ -280,6 +280,18 @@ def test_nan_weight(file):
     assert refused(file, chain(affine(weight), lif())) == message
 
 
+def test_nested_nodes_are_named_by_their_path(file):
+    message = "FILE: node 'rnn.lif' (LIF): tau holds nan; accepted: finite numbers"
+    inner = chain(lif(tau=np.nan), names=["lif"])
+    assert refused(file, chain(inner, names=["rnn"])) == message
+
+
+def test_many_nodes(file, monkeypatch):
+    monkeypatch.setattr("spikeloom.gen.nir_file._MAX_NODES", 5)
+    message = "FILE: the graph: 6 entries; accepted: up to 5"
+    assert refused(file, chain(*[affine(np.eye(2))] * 4)) == message
+
+
 def test_missing_parameter(file):
     node = {name: value for name, value in lif().items() if name != "v_leak"}
     message = "FILE: node 'n0' (LIF): has no v_leak; it needs tau, r, v_leak, v_threshold"

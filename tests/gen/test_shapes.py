@@ -204,3 +204,9 @@ def test_enormous_signals(file):
         "FILE: node 'input' (Input): its output has shape (1000000, 1000000); accepted: 1 to 16777216 values"
     )
     assert refused(file, chain(lif(), inputs=(1_000_000, 1_000_000))) == message
+
+
+def test_many_large_signals(file, monkeypatch):
+    monkeypatch.setattr("spikeloom.gen.shapes.MAX_SIGNALS", 7)
+    message = "FILE: its nodes give 8 values a step together; accepted: up to 7"
+    assert refused(file, chain(lif(), lif())) == message
