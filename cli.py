@@ -189,13 +189,14 @@ def _run(
     from .gen.build_dir import read_build
     from .sim.data import load_samples
     from .sim.engines.select import check_engine
+    from .sim.golden.inputs import input_shape
     from .sim.progress import counts_shown
     from .sim.screens import run_screen
     from .sim.verify import simulate, verify
 
     check_engine(engine)
     build = read_build(directory)
-    samples = load_samples(data, shape=build.qnet.inputs[0].shape, **reading)
+    samples = load_samples(data, shape=input_shape(build.qnet), **reading)
     with counts_shown(errors) as show:
         run = verify if verb == "verify" else simulate
         result = run(build, samples.x, samples.y, engine=engine, rule=rule, progress=show)
@@ -255,11 +256,12 @@ def encode(
     named = [name for name, given in methods.items() if given]
     if len(named) != 1:
         raise UserError("Give one encoding: --rate, --latency or --threshold VALUE")
-    options = _given({"seed": seed, "max_rate": max_rate, "even": even or None, "frames": frames or None})
-    options |= _given({"threshold": threshold})
-    samples = encode_file(
-        in_file, out, named[0], steps=steps, key=key, label_key=label_key, limit=limit, **options
-    )
+    if steps is None and not frames:
+        raise UserError("Give --steps N, or --frames where the values bring their own steps")
+    options = {"seed": seed, "max_rate": max_rate, "even": even or None, "frames": frames or None}
+    options = _given({**options, "threshold": threshold})
+    keys = {"key": key, "label_key": label_key}
+    samples = encode_file(in_file, out, named[0], steps=steps, limit=limit, **keys, **options)
     spikes = samples.x.reshape(len(samples.x), -1).sum(1, dtype=int)
     shape = "x".join(map(str, samples.x.shape[2:]))
     output.print(

@@ -25,6 +25,7 @@ from ..gen.toolchain.fit import check_memory
 from . import golden
 from .data import Samples, load_samples
 from .decision import accuracy, decide
+from .golden.inputs import input_shape
 
 __all__ = ["CompileOptions", "CompileResult", "compile_model"]
 
@@ -116,7 +117,7 @@ def compile_model(
     target = check_output(Path(out))
     progress("reading the model")
     network = load_network(model, semantics=options.semantics, dt=options.dt)
-    data = None if calibration is None else load_samples(calibration, shape=network.inputs[0].shape)
+    data = None if calibration is None else load_samples(calibration, shape=input_shape(network))
     progress("quantising")
     qnet, report = quantise(
         network, options.quantise, simulate=golden, calibration=None if data is None else data.x
@@ -174,5 +175,5 @@ def _vectors(qnet: QuantisedNetwork, data: Samples | None) -> Vectors:
 
 def _random_input(qnet: QuantisedNetwork) -> np.ndarray:
     """Seeded events at `RANDOM_RATE`, where nothing else is known of the input."""
-    shape = (VECTOR_SAMPLES, RANDOM_STEPS, *qnet.inputs[0].shape)
+    shape = (VECTOR_SAMPLES, RANDOM_STEPS, *input_shape(qnet))
     return (np.random.default_rng(0).random(shape) < RANDOM_RATE).astype(np.uint8)

@@ -41,7 +41,7 @@ def run_app(app: typer.Typer) -> NoReturn:
     """Run the command line; whatever the user can cause ends in one line on stderr and an exit code."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="spikeloom")
     except UserError as error:
         _end(str(error), UNUSABLE)
     except RtlFault as fault:

@@ -1,0 +1,20 @@
+"""What tests of several folders share."""
+
+from __future__ import annotations
+
+import pytest
+
+from .cli_runner import Cli, small_build
+
+
+@pytest.fixture
+def cli(monkeypatch, capsys, tmp_path) -> Cli:
+    """Run the command line in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return Cli(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """A model of 6-8-3 neurons, data with labels, and the build of both; to be read only."""
+    return small_build(tmp_path_factory.mktemp("small"))
