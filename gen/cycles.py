@@ -1,9 +1,9 @@
 """Cycle prediction: exact, from the spikes of a sample, without simulating the hardware.
 
 Every block's timing is a constant of its parameters, so a step is a handful of maxima over "when is it there"
-and "when is there room" (max-plus algebra), computed for all samples at once: step by step, and in a step core
-by core, since a core waits only for earlier cores of its step or for earlier steps. The definition of a sample's
-cycles is in docs/timing.md.
+and "when is there room" (max-plus algebra), computed for all samples at once: step by step, and in a step
+core by core, since a core waits only for earlier cores of its step or for earlier steps.
+The definition of a sample's cycles is in docs/timing.md.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ..hw.argmax import Argmax
 from ..hw.event_queue import EventQueue
 from ..hw.params import INPUT, AcceleratorParams, LinkParams, ReadoutKind
 from ..hw.router import needs_queue, queue_steps
+from ..hw.step_queue import queue_depth
 from .cycle_core import CoreClock
 from .cycle_streams import Branch, Entry, MergedEntry, QueueBranch, QueueTimes
 
@@ -89,7 +90,7 @@ class _Clockwork:
         for place, link in enumerate(links):
             branch = Branch(entry, silent=len(links) > 1)
             if needs_queue(place):
-                depth = queue_steps(number, link) * (link.channels + 1)
+                depth = queue_depth(link.channels, queue_steps(number, link))
                 queue = self._queue(link.source, depth, recurrent=link.recurrent)
                 self.queues[number, place] = queue
                 branch = QueueBranch(queue)
@@ -107,7 +108,8 @@ class _Clockwork:
         for place, number in enumerate(outputs):
             branch = Branch(entry, silent=len(outputs) > 1)
             if needs_queue(place):
-                queue = self._queue(number, self.params.cores[number].neuron.neurons + 1, recurrent=False)
+                depth = queue_depth(self.params.cores[number].neuron.neurons, 1)
+                queue = self._queue(number, depth, recurrent=False)
                 self.output_queues.append(queue)
                 branch = QueueBranch(queue)
             self.branches[number].append((None, branch))

@@ -14,7 +14,15 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["StepQueue"]
+__all__ = ["StepQueue", "queue_depth"]
+
+
+def queue_depth(channels: int, steps: int) -> int:
+    """Tokens a step queue holds: all events and the tick of each step.
+
+    At least 3: a shorter `SyncFIFOBuffered` does not take a token every cycle.
+    """
+    return max(3, steps * (channels + 1))
 
 
 class StepQueue(wiring.Component):
@@ -37,7 +45,7 @@ class StepQueue(wiring.Component):
         self.layout = layout
         self.channels = channels
         self.recurrent = recurrent
-        self.depth = steps * (channels + 1)
+        self.depth = queue_depth(channels, steps)
         super().__init__({"i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout))})
 
     def elaborate(self, platform):
