@@ -16,7 +16,7 @@ from ..process import run_command
 from ..tokens import out_format
 from .cache import cached, content_key
 from .probes import probe_words
-from .run import Design, Progress
+from .run import Design, Progress, settle_cycles
 
 __all__ = ["build_library"]
 
@@ -114,6 +114,7 @@ def _write_driver(folder: Path, design: Design) -> None:
         out_words=form.words,
         last_bit=form.tick_bit + 1,
         one_pass="bool converged = false" not in code,
+        settle_cycles=settle_cycles(params),
         probes=[_probe(k, core) for k, core in enumerate(params.cores)] if params.debug else [],
     )
     (folder / "driver.cc").write_text(text, encoding="utf-8")

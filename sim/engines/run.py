@@ -11,7 +11,7 @@ import numpy as np
 from ...gen.errors import UserError
 from ...hw.params import AcceleratorParams, ReadoutKind
 
-__all__ = ["Design", "EngineOptions", "EngineRun", "Probe", "Progress", "limit_cycles"]
+__all__ = ["Design", "EngineOptions", "EngineRun", "Probe", "Progress", "limit_cycles", "settle_cycles"]
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total); from the caller's thread only."""
@@ -146,6 +146,21 @@ class EngineRun:
     cycles: np.ndarray | None
     wall_s: float
     probes: dict[str, Probe] = field(default_factory=dict)
+
+
+def settle_cycles(params: AcceleratorParams) -> int:
+    """Return the cycles after a sample's last output token in which cores may still be at work.
+
+    0 where every core leads to the output within its step. Else the most that a step can take: what is only
+    read a step later, or not at all, may end after the output has.
+    """
+    awaited = set(params.output_cores)
+    for number in reversed(range(len(params.cores))):
+        if number in awaited:
+            awaited |= {link.source for link in params.links(number) if not link.recurrent}
+    if awaited >= set(range(len(params.cores))):
+        return 0
+    return sum(core.array.rows + 4 * core.neuron.neurons + 64 for core in params.cores)
 
 
 def limit_cycles(params: AcceleratorParams, x: np.ndarray, options: EngineOptions) -> np.ndarray:
