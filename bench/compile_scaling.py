@@ -18,6 +18,7 @@ import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import nir
 import numpy as np
@@ -37,7 +38,7 @@ STAGES = ("import_s", "read_s", "quantise_s", "plan_s", "write_s")
 def write_model(path, layers):
     """Random LIF network: dense weights of a trained network's size, heterogeneous thresholds."""
     rng = np.random.default_rng(0)
-    nodes = {"input": nir.Input(input_type=np.array([layers[0]]))}
+    nodes: dict[str, Any] = {"input": nir.Input(input_type={"input": np.array([layers[0]])})}
     for k, (sources, targets) in enumerate(pairwise(layers), start=1):
         weight = rng.normal(0, 1 / math.sqrt(sources), (targets, sources)).astype(np.float32)
         nodes[f"fc{k}"] = nir.Linear(weight=weight)
@@ -47,7 +48,7 @@ def write_model(path, layers):
             v_leak=np.zeros(targets),
             v_threshold=rng.uniform(0.8, 1.2, targets),
         )
-    nodes["output"] = nir.Output(output_type=np.array([layers[-1]]))
+    nodes["output"] = nir.Output(output_type={"output": np.array([layers[-1]])})
     names = list(nodes)
     nir.write(path, nir.NIRGraph(nodes=nodes, edges=list(pairwise(names))))
 
