@@ -21,7 +21,7 @@ from ...hw.selftest import SelfTest, SelfTestParams, output_signature
 from ..atomic_dir import replace_directory
 from ..build_dir import Build
 from ..errors import UserError
-from .fit import check_fit, check_memory
+from .fit import check_fit, check_memory, out_of_room
 from .flows import FLOWS
 from .netlist import PASSES, apply_passes
 from .place import Placement, pack, place_and_route
@@ -38,6 +38,7 @@ Progress = Callable[[str, str], None]
 
 RESULT = "build.json"
 ACCELERATOR = "accelerator"
+NO_ROOM = ("Unable to place cell", "Unable to find", "no BELs remaining", "utilisation limit")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +174,7 @@ def _bitstream(
     synthesis = _synthesise(build, board, folder, sources, "top", engine, progress)
     passes = PASSES[board.family]
     apply_passes(synthesis.netlist, passes)
-    placement = _place(board, folder, synthesis.resources, seed, _lines(progress, "place and route"))
+    placement = _place(build, board, folder, synthesis.resources, seed, _lines(progress, "place and route"))
     bitstream = pack(board, cwd=folder, on_line=_lines(progress, "packing"))
     (folder / flow.routed).unlink()  # large, and all of it is in the bitstream
     tools = {
@@ -265,15 +266,14 @@ def _write_top(params: AcceleratorParams, selftest: SelfTestParams, board: Board
 
 
 def _place(
-    board: Board, folder: Path, synthesised: Resources, seed: int, on_line: OnLine | None
+    build: Build, board: Board, folder: Path, needed: Resources, seed: int, on_line: OnLine | None
 ) -> Placement:
     try:
-        return place_and_route(board, cwd=folder, synthesised=synthesised, seed=seed, on_line=on_line)
+        return place_and_route(board, cwd=folder, synthesised=needed, seed=seed, on_line=on_line)
     except UserError as error:
-        share = synthesised.luts / board.device.luts
-        if share < 0.7:
+        if not any(text in str(error) for text in NO_ROOM):
             raise
-        raise UserError(f"{error} (synthesis alone fills {share:.0%} of the LUTs of {board.name})") from None
+        raise out_of_room(needed, board, build.plan.accelerator, said=str(error)) from None
 
 
 def _synthesis_tools(synthesis: Synthesis) -> dict[str, str]:

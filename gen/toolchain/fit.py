@@ -12,7 +12,7 @@ from ...hw.params import AcceleratorParams, ArrayParams
 from ..errors import UserError
 from .resources import RESOURCES, Resources, capacity
 
-__all__ = ["check_fit", "check_memory", "predict_block_rams"]
+__all__ = ["check_fit", "check_memory", "out_of_room", "predict_block_rams"]
 
 SMALL_MEMORY_BITS = 1 << 14  # below this, synthesis may choose LUTs instead of block RAM
 MAX_FILL = 0.9  # beyond this share of the LUTs, placement is likely to fail
@@ -68,6 +68,12 @@ def check_fit(needed: Resources, board: Board, params: AcceleratorParams, *, at_
     raise UserError(
         f"Board {board.name} is too small: the design needs {shortfall}; {_advice(needed, board, params)}"
     )
+
+
+def out_of_room(needed: Resources, board: Board, params: AcceleratorParams, *, said: str) -> UserError:
+    """Say that place and route found no room for what synthesis counted; `said` is the tool's own error."""
+    filled = f"{needed.luts} LUTs of {board.device.luts} before packing"
+    return UserError(f"Board {board.name} is too small: {filled}; {_advice(needed, board, params)} ({said})")
 
 
 def _advice(needed: Resources, board: Board, params: AcceleratorParams) -> str:

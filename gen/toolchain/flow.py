@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ...hw.boards.board import Board
 from ...hw.boards.device import Device
@@ -53,6 +54,9 @@ class Flow:
     place_options, pack_options : callable
         Command line for a board: netlist ``top.json`` to `routed`, `routed` to `bitstream`.
     routed, bitstream : str
+    count_luts : callable, optional
+        LUTs of a netlist (its top module, as Yosys writes it in JSON), where a sum over `cells` is
+        too far from what packing makes of them.
     """
 
     synth: Callable[[SynthOptions], list[str]]
@@ -65,6 +69,7 @@ class Flow:
     packer: Tool
     pack_options: Callable[[Board], list[str]]
     bitstream: str
+    count_luts: Callable[[Mapping[str, Any]], int] | None = None
 
 
 def yowasp_tool(name: str, *, distribution: str, function: str) -> Tool:

@@ -1,5 +1,9 @@
 """Lattice iCE40: synth_ice40, nextpnr-ice40, icepack (Project IceStorm)."""
 
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
 from ...hw.boards.board import Board
 from .flow import Flow, SynthOptions, yowasp_tool
 
@@ -30,6 +34,23 @@ def _synth(options: SynthOptions) -> list[str]:
     if not (options.device.dsps and options.multipliers):
         return [synth]
     return [f"hierarchy -top {options.top}", *_MULTIPLIERS, synth]
+
+
+def _count_luts(module: Mapping[str, Any]) -> int:
+    """Logic cells: each holds a LUT and the flip-flop that it alone drives, or one of the two."""
+    cells = module["cells"].values()
+    used = Counter(
+        bit
+        for cell in cells
+        for port, bits in cell["connections"].items()
+        if cell["port_directions"][port] == "input"
+        for bit in bits
+    )
+    used.update(bit for port in module["ports"].values() for bit in port["bits"])
+    lut_outputs = {cell["connections"]["O"][0] for cell in cells if cell["type"] == "SB_LUT4"}
+    flip_flops = [cell["connections"]["D"][0] for cell in cells if cell["type"].startswith("SB_DFF")]
+    alone = sum(bit not in lut_outputs or used[bit] > 1 for bit in flip_flops)
+    return len(lut_outputs) + alone
 
 
 def _place_options(board: Board) -> list[str]:
@@ -63,4 +84,5 @@ FLOW = Flow(
     packer=yowasp_tool("icepack", distribution=_DISTRIBUTION, function="run_icepack"),
     pack_options=lambda board: ["top.asc", "top.bin"],
     bitstream="top.bin",
+    count_luts=_count_luts,
 )

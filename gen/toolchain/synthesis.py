@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...hw.boards.device import Device
@@ -86,9 +86,12 @@ def synthesise(
     run = run_yosys(script, cwd=cwd, engine=engine, step="synthesis", on_line=on_line)
     (cwd / f"{name}.yosys.log").write_text(run.log, encoding="utf-8")
     cells = read_cells(cwd / f"{name}.stat.json")
-    return Synthesis(
-        netlist=cwd / f"{name}.json", cells=cells, resources=count_resources(cells, flow.cells), yosys=run
-    )
+    netlist = cwd / f"{name}.json"
+    resources = count_resources(cells, flow.cells)
+    if flow.count_luts is not None:
+        module = json.loads(netlist.read_text(encoding="utf-8"))["modules"][top]
+        resources = replace(resources, luts=flow.count_luts(module))
+    return Synthesis(netlist=netlist, cells=cells, resources=resources, yosys=run)
 
 
 def read_cells(path: Path) -> dict[str, int]:

@@ -39,8 +39,9 @@ class CriticalPath:
 
     def __str__(self) -> str:
         """One sentence."""
+        cells = "1 cell" if self.levels == 1 else f"{self.levels} cells"
         return (
-            f"{self.total_ns:.1f} ns from {self.start} to {self.end} through {self.levels} cell{'s' * (self.levels != 1)}: "
+            f"{self.total_ns:.1f} ns from {self.start} to {self.end} through {cells}: "
             f"clock to output {self.clock_to_out_ns:.1f}, logic {self.logic_ns:.1f}, "
             f"routing {self.routing_ns:.1f}, setup {self.setup_ns:.1f}"
         )

@@ -82,11 +82,12 @@ def prove_equal(folder, family):
         f"""
         read_rtlil pyosys.il
         read_rtlil yowasp.il
-        miter -equiv -flatten -make_outputs pyosys yowasp both
+        delete =A:blackbox =A:whitebox
+        read_verilog -defer -overwrite +/{family}/cells_sim.v
+        miter -equiv -make_outputs pyosys yowasp both
         hierarchy -top both
-        techmap -autoproc -map +/{family}/cells_sim.v
-        flatten
         proc
+        flatten
         opt_clean
         async2sync
         sat -verify -tempinduct -prove trigger 0 -seq 1 both

@@ -1,0 +1,111 @@
+"""nextpnr's report, read."""
+
+import json
+import re
+
+import pytest
+from spikeloom.gen.errors import UserError
+from spikeloom.gen.toolchain import ecp5, ice40
+from spikeloom.gen.toolchain.netlist import PASSES, apply_passes
+from spikeloom.gen.toolchain.place import read_report
+from spikeloom.gen.toolchain.resources import Resources
+from spikeloom.gen.toolchain.timing import read_critical_path
+from spikeloom.hw.boards.device import Family
+
+
+def hop(kind, delay, source, sink):
+    return {
+        "type": kind,
+        "delay": delay,
+        "from": {"cell": source, "loc": [1, 2], "port": "Q"},
+        "to": {"cell": sink, "loc": [1, 2], "port": "D"},
+    }
+
+
+END = "selftest.accelerator.emitted.b.v_TRELLIS_FF_Q"
+SLOW = [
+    hop("clk-to-q", 0.5, "a.sum_TRELLIS_FF_Q_3", "a.sum_TRELLIS_FF_Q_3"),
+    hop("routing", 1.25, "a.sum_TRELLIS_FF_Q_3", "x_LUT4_Z"),
+    hop("logic", 0.25, "x_LUT4_Z", "x_LUT4_Z"),
+    hop("routing", 0.75, "x_LUT4_Z", "y_CCU2C_S0$CCU2_COMB0"),
+    hop("logic", 0.5, "y_CCU2C_S0$CCU2_COMB0", "y_CCU2C_S0$CCU2_COMB0"),
+    hop("setup", 0.25, END, END),
+]
+FAST = [hop("clk-to-q", 0.5, "p", "p"), hop("setup", 0.0, "q", "q")]
+REPORT = {
+    "fmax": {"clk": {"achieved": 123.5, "constraint": 25.0}, "slow": {"achieved": 50.25, "constraint": 12}},
+    "utilization": {
+        "TRELLIS_COMB": {"used": 700, "available": 83640},
+        "TRELLIS_FF": {"used": 400, "available": 83640},
+        "DP16KD": {"used": 3, "available": 208},
+        "MULT18X18D": {"used": 0, "available": 156},
+        "TRELLIS_IO": {"used": 4, "available": 365},
+    },
+    "critical_paths": [
+        {"from": "<async>", "to": "posedge clk", "path": [hop("routing", 99.0, "io", "z")]},
+        {"from": "posedge clk", "to": "posedge clk", "path": FAST},
+        {"from": "posedge clk", "to": "posedge clk", "path": SLOW},
+    ],
+}
+
+
+def write(folder, data):
+    path = folder / "nextpnr.json"
+    path.write_text(data if isinstance(data, str) else json.dumps(data))
+    return path
+
+
+def test_report(tmp_path):
+    synthesised = Resources(luts=600, ffs=399, block_rams=3, dsps=2)
+    placement = read_report(write(tmp_path, REPORT), flow=ecp5.FLOW, synthesised=synthesised)
+    assert placement.fmax_mhz == {"clk": 123.5, "slow": 50.25}
+    assert placement.resources == Resources(luts=700, ffs=400, block_rams=3, dsps=0)
+    assert placement.utilisation["TRELLIS_IO"] == (4, 365)
+    assert "MULT18X18D" not in placement.utilisation
+
+
+def test_what_nextpnr_does_not_count_is_from_synthesis(tmp_path):
+    """A logic cell of an iCE40 holds LUT and flip-flop, so flip-flops alone are not reported."""
+    report = {**REPORT, "utilization": {"ICESTORM_LC": {"used": 90, "available": 5280}}}
+    placement = read_report(
+        write(tmp_path, report), flow=ice40.FLOW, synthesised=Resources(luts=60, ffs=70, block_rams=4)
+    )
+    assert placement.resources == Resources(luts=90, ffs=70, block_rams=0)
+
+
+def test_critical_path_in_words():
+    path = read_critical_path(REPORT["critical_paths"])
+    assert str(path) == (
+        "3.5 ns from a.sum to accelerator.b.v through 2 cells:"
+        " clock to output 0.5, logic 0.8, routing 2.0, setup 0.2"
+    )
+    assert path.total_ns == pytest.approx(3.5)
+
+
+def test_no_clocked_path():
+    assert read_critical_path(REPORT["critical_paths"][:1]) is None
+    assert read_critical_path([]) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["", "[]", "{}", "null", '{"fmax": 1}', '{"fmax": {}, "utilization": {"a": 1}, "critical_paths": []}'],
+)
+def test_a_broken_report_is_one_line(tmp_path, data):
+    with pytest.raises(UserError, match=re.escape("nextpnr.json is not a report of nextpnr")) as error:
+        read_report(write(tmp_path, data), flow=ecp5.FLOW, synthesised=Resources())
+    assert "\n" not in str(error.value)
+
+
+def test_netlist_passes_run_in_order(tmp_path):
+    netlist = write(tmp_path, {"modules": {}})
+    before = netlist.read_text()
+    apply_passes(netlist, {})
+    assert netlist.read_text() == before
+    passes = {
+        "first": lambda design: {**design, "seen": ["first"]},
+        "second": lambda design: {**design, "seen": [*design["seen"], "second"]},
+    }
+    apply_passes(netlist, passes)
+    assert json.loads(netlist.read_text()) == {"modules": {}, "seen": ["first", "second"]}
+    assert set(PASSES) == set(Family)
