@@ -1,4 +1,4 @@
-"""Random parameters of neurons, and of whole chains of cores with their weights."""
+"""Random parameters of neurons, and of whole chains and graphs of cores with their weights."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 from spikeloom.gen.ir import Input, QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from spikeloom.hw.params import (
+    INPUT,
     LATE_RESETS,
     AcceleratorParams,
     ArrayParams,
@@ -15,6 +16,7 @@ from spikeloom.hw.params import (
     CoreParams,
     DecayParams,
     Fire,
+    LinkParams,
     NeuronParams,
     ReadoutKind,
     Reset,
@@ -28,6 +30,7 @@ __all__ = [
     "random_array",
     "random_chain",
     "random_decay",
+    "random_graph",
     "random_neuron",
     "random_weights",
     "weight_rows",
@@ -122,7 +125,7 @@ def weight_rows(weights, array):
 
 @dataclass(frozen=True)
 class Chain:
-    """Parameters of an accelerator, its weights (a list of rows a core) and the same as a network."""
+    """Parameters of an accelerator, its weights (a list of rows a core), and the same as a network."""
 
     params: AcceleratorParams
     rows: list
@@ -161,6 +164,60 @@ def random_shape(rng, targets):
     return lanes, rng.choice([d for d in range(1, lanes + 1) if lanes % d == 0])
 
 
+def random_graph(rng, *, readout, input_max=2, debug=False):
+    """Cores joined at random: skips, slices of the input, recurrent links, cores that nobody listens to.
+
+    `spikes` reads any cores, `membrane` several analog ones, the others the last core.
+    """
+    inputs, count = rng.randint(1, 9), rng.randint(1, 4)
+    sizes = [rng.randint(1, 10) for _ in range(count)]
+    outputs = random_outputs(rng, count, readout)
+    silent = () if readout is ReadoutKind.SPIKES else outputs  # they feed nothing
+    analog = readout is ReadoutKind.MEMBRANE or (readout is ReadoutKind.CLASS and rng.random() < 0.5)
+    cores, weights = [], []
+    for k, targets in enumerate(sizes):
+        links = tuple(random_links(rng, k, inputs, sizes, silent))
+        sources = sum(link.channels for link in links)
+        lanes, update_lanes = random_shape(rng, targets)
+        shape = {"sources": sources, "targets": targets, "lanes": lanes}
+        array, weight = random_array(rng, **shape, weight_bits=rng.randint(1, 6), input_max=input_max)
+        neuron = random_neuron(rng, targets, acc_bits=array.acc_bits, spiking=not (analog and k in silent))
+        cores.append(
+            CoreParams(name=f"core{k}", array=array, neuron=neuron, update_lanes=update_lanes, links=links)
+        )
+        weights.append(weight)
+    params = AcceleratorParams(
+        cores=tuple(cores), readout=readout, outputs=outputs, input_channels=inputs, debug=debug
+    )
+    rows = [weight_rows(weight, core.array) for weight, core in zip(weights, cores, strict=True)]
+    return Chain(params, rows, quantised(params, weights, input_max))
+
+
+def random_outputs(rng, count, readout):
+    if readout is ReadoutKind.SPIKES:
+        return tuple(rng.sample(range(count), rng.choice([1, rng.randint(1, count)])))
+    if readout is ReadoutKind.MEMBRANE:
+        return tuple(rng.sample(range(count), count))[: rng.randint(1, count)]
+    return (count - 1,)
+
+
+def random_links(rng, number, inputs, sizes, silent):
+    """Links into core `number`: the first takes the input or an earlier core, as it comes."""
+    speaking = [k for k in range(len(sizes)) if k not in silent]
+    first = rng.choice([INPUT, *(k for k in speaking if k < number)])
+    if first == INPUT:
+        start = rng.choice([0, rng.randrange(inputs)])
+        channels = rng.choice([inputs - start, rng.randint(1, inputs - start)])
+        yield LinkParams(source=INPUT, first=start, channels=channels)
+    else:
+        yield LinkParams(source=first, channels=sizes[first])
+    for source in speaking:
+        if source < number and source != first and rng.random() < 0.4:
+            yield LinkParams(source=source, channels=sizes[source])
+        if rng.random() < (0.15 if source < number else 0.4):
+            yield LinkParams(source=source, channels=sizes[source], recurrent=True)
+
+
 def quantised(params, weights, input_max):
     """The network that `params` and `weights` are the hardware of."""
     populations = tuple(
@@ -175,18 +232,30 @@ def quantised(params, weights, input_max):
         )
         for core in params.cores
     )
-    names = ["input", *(core.name for core in params.cores)]
-    projections = tuple(
-        QuantisedProjection(
-            name=f"{source}->{target}", source=source, target=target, weight=np.array(weight, np.int32)
-        )
-        for source, target, weight in zip(names[:-1], names[1:], weights, strict=True)
-    )
     return QuantisedNetwork(
-        name="chain",
-        inputs=(Input(name="input", shape=(params.cores[0].array.sources,)),),
+        name="random",
+        inputs=(Input(name="input", shape=(params.channels,)),),
         populations=populations,
-        projections=projections,
-        outputs=(names[-1],),
+        projections=tuple(projections(params, weights)),
+        outputs=tuple(params.cores[output].name for output in params.output_cores),
         input_max=input_max,
     )
+
+
+def projections(params, weights):
+    """A projection for every link: its columns of the core's weights."""
+    for number, (core, weight) in enumerate(zip(params.cores, weights, strict=True)):
+        columns = np.array(weight, np.int32)
+        for place, link in enumerate(params.links(number)):
+            part, columns = np.split(columns, [link.channels], axis=1)
+            if link.source == INPUT:
+                after = params.channels - link.first - link.channels
+                part = np.pad(part, ((0, 0), (link.first, after)))
+            source = "input" if link.source == INPUT else params.cores[link.source].name
+            yield QuantisedProjection(
+                name=f"{source}->{core.name}.{place}",
+                source=source,
+                target=core.name,
+                weight=part,
+                recurrent=link.recurrent,
+            )

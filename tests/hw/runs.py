@@ -25,25 +25,39 @@ class Run:
 def random_samples(rng, chain, *, samples, steps):
     """(samples, steps, inputs) event counts, up to the network's `input_max`."""
     source = np.random.default_rng(rng.getrandbits(32))
-    shape = (samples, steps, chain.params.cores[0].array.sources)
+    shape = (samples, steps, chain.params.channels)
     rate = rng.choice([0.02, 0.2, 0.6, 0.95])
     return source.binomial(chain.network.input_max, rate, size=shape).astype(np.uint8)
 
 
-def sample_tokens(sample, rng):
-    """Tokens of one sample, the events of a step in any order."""
+def sample_tokens(sample, rng=None):
+    """Tokens of one sample, the events of a step ascending, or with `rng` in any order."""
     for step, counts in enumerate(sample):
         events = [index for index, count in enumerate(counts) for _ in range(count)]
-        rng.shuffle(events)
+        if rng is not None:
+            rng.shuffle(events)
         yield from (token(index) for index in events)
         yield token(tick=1, last=int(step == len(sample) - 1))
 
 
-def run_samples(component, x, *, gap=0.0, stall=0.0, overlap=False, seed=0, probes=0, cut_after=None):
+def run_samples(
+    component,
+    x,
+    *,
+    gap=0.0,
+    stall=0.0,
+    overlap=False,
+    shuffle=True,
+    pause=0,
+    seed=0,
+    probes=0,
+    cut_after=None,
+):
     """Send samples one at a time (or, with `overlap`, without a pause) and take what comes out.
 
-    `probes`: number of debug probes to record. `cut_after`: a reset after that many cycles of a random
-    sample that is not finished; then the samples as usual.
+    `shuffle`: the events of a step in any order. `pause`: cycles between two samples, for cores that are
+    still busy when the output is done. `probes`: number of debug probes to record. `cut_after`: a reset after
+    that many cycles of a sample that is not finished; then the samples as usual.
     """
     bench, run = Bench(component), Run(probes=[[] for _ in range(probes)])
     rng = random.Random(f"order {seed}")
@@ -56,9 +70,11 @@ def run_samples(component, x, *, gap=0.0, stall=0.0, overlap=False, seed=0, prob
         for number, sample in enumerate(x):
             while not overlap and len(ended) < number:
                 await ctx.tick()
+            for _ in range(pause if number else 0):
+                await ctx.tick()
             offered.append(ctx.get(bench.cycle))
             waits = coin(gap, f"gap {seed} {number}")
-            await bench.put(ctx, component.events, sample_tokens(sample, rng), gap=waits)
+            await bench.put(ctx, component.events, sample_tokens(sample, rng if shuffle else None), gap=waits)
 
     async def cut(ctx):
         tokens = list(sample_tokens(x[0], rng))[:-1]
@@ -118,7 +134,11 @@ def fields(payload):
 
 def expected_tokens(params, golden, sample):
     """What the readout sends for a sample of a golden run."""
-    output = golden.output[sample].astype(np.int64)
+    arrays = golden.membranes if params.readout is ReadoutKind.MEMBRANE else golden.spikes
+    names = [params.cores[output].name for output in params.output_cores]
+    if params.readout is ReadoutKind.CLASS:
+        arrays = {**golden.membranes, **golden.spikes}
+    output = np.concatenate([arrays[name][sample] for name in names], axis=1).astype(np.int64)
     steps = len(output)
     if params.readout is ReadoutKind.SPIKES:
         for step, spikes in enumerate(output):
@@ -129,7 +149,7 @@ def expected_tokens(params, golden, sample):
             yield from ((index, int(value), 0, 0) for index, value in enumerate(membranes))
             yield (None, None, 1, int(step == steps - 1))
     else:
-        tally = tallied(output, params.cores[-1].neuron, params.count_bits)
+        tally = tallied(output, params.cores[params.output_cores[0]].neuron, params.count_bits)
         if params.readout is ReadoutKind.COUNTS:
             yield from ((index, int(count), 0, 0) for index, count in enumerate(tally))
         else:

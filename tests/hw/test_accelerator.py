@@ -9,7 +9,7 @@ from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.params import ReadoutKind
 from spikeloom.sim.golden.model import run_golden
 
-from .randoms import random_chain
+from .randoms import random_chain, random_graph
 from .runs import expected_tokens, random_samples, run_samples
 
 READOUTS = list(ReadoutKind)
@@ -30,7 +30,7 @@ SHAPES = [
 ]
 
 
-def check(chain, x, *, gap=0.0, stall=0.0, overlap=False, seed=0, cut_after=None):
+def check(chain, x, *, gap=0.0, stall=0.0, overlap=False, shuffle=True, pause=0, seed=0, cut_after=None):
     """Tokens of all samples, and, where nothing waits from outside, their cycles."""
     params = chain.params
     run = run_samples(
@@ -39,6 +39,8 @@ def check(chain, x, *, gap=0.0, stall=0.0, overlap=False, seed=0, cut_after=None
         gap=gap,
         stall=stall,
         overlap=overlap,
+        shuffle=shuffle,
+        pause=pause,
         seed=seed,
         probes=len(params.cores) if params.debug else 0,
         cut_after=cut_after,
@@ -86,6 +88,21 @@ def test_random_chains(seed, readout):
         check_probes(chain.params, run, golden)
 
 
+@pytest.mark.parametrize("readout", READOUTS)
+@pytest.mark.parametrize("seed", range(10))
+def test_random_graphs(seed, readout):
+    """Skips, slices, recurrent links and several outputs; even seeds: nothing waits."""
+    rng = rng_of("graph", seed, readout)
+    graph = random_graph(rng, readout=readout, input_max=rng.choice([1, 3]), debug=seed % 4 > 1)
+    x = random_samples(rng, graph, samples=3, steps=rng.choice([1, 6, 9]))
+    how = {"shuffle": False, "pause": 300}
+    if seed % 2:
+        how = {"gap": 0.3, "stall": rng.choice([0.3, 0.8]), "overlap": rng.random() < 0.5}
+    run, golden = check(graph, x, seed=seed, **how)
+    if graph.params.debug:
+        check_probes(graph.params, run, golden)
+
+
 def check_probes(params, run, golden):
     """Spikes, membranes and currents of every population at every step."""
     for core, records in zip(params.cores, run.probes, strict=True):
@@ -124,8 +141,13 @@ def test_a_sample_follows_at_once(readout):
 def test_reset_within_a_sample(cut_after, readout):
     """Whatever was under way is forgotten: the samples after it come out right, in the predicted cycles."""
     rng = rng_of("cut", cut_after, readout)
-    chain = random_chain(rng, sizes=[6, 8, 5], readout=readout)
-    check(chain, random_samples(rng, chain, samples=2, steps=6), cut_after=cut_after)
+    if cut_after % 2:
+        chain = random_chain(rng, sizes=[6, 8, 5], readout=readout)
+    else:
+        chain = random_graph(rng, readout=readout)
+    check(
+        chain, random_samples(rng, chain, samples=2, steps=6), cut_after=cut_after, shuffle=False, pause=300
+    )
 
 
 def test_cycles_are_those_of_each_sample_alone():
