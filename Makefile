@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadgroup
+PYTEST ?= $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup
 
 .PHONY: help demo test test-fast lint bench clean
 
@@ -11,7 +11,7 @@ help:
 	@echo "make test       set up, then run every test"
 	@echo "make test-fast  the tests that take seconds"
 	@echo "make lint       ruff and pyright"
-	@echo "make bench      every measurement in bench/ (long)"
+	@echo "make bench      the measurements in bench/ (long); SECTIONS='demo mnist' for some"
 
 $(VENV)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -40,10 +40,11 @@ test-fast: $(VENV)/ready-test
 lint: $(VENV)/ready-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@mkdir -p .types && ln -sfn .. .types/spikeloom
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 bench: $(VENV)/ready-test
-	$(BIN)/python -m spikeloom.bench $(SECTIONS)
+	$(BIN)/python bench/run.py $(SECTIONS)
 
 clean:
-	rm -rf $(VENV) demo build
+	rm -rf $(VENV) .types demo *.egg-info

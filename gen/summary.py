@@ -42,7 +42,7 @@ def summary_text(manifest: Mapping[str, Any], plan: Plan) -> str:
         _formats(manifest["formats"]),
         *_notes("## Assumed, because the file does not say", manifest["assumptions"]),
         *_scalars("## Quantiser", manifest["quantiser"]),
-        *_scalars("## Predicted", manifest["predicted"]),
+        *_records("## Predicted", manifest["predicted"]),
         "## Ports of module `accelerator`",
         _ports(plan.accelerator),
         "## Files",
@@ -117,6 +117,16 @@ def _scalars(title: str, values: Mapping[str, Any] | None) -> list[str]:
         k: v for k, v in (values or {}).items() if isinstance(v, str | int | float) and "\n" not in str(v)
     }
     return [title, "\n".join(f"- {key}: {_cell(value)}" for key, value in plain.items())] if plain else []
+
+
+def _records(title: str, records: Mapping[str, Any]) -> list[str]:
+    """A line for each record that holds something."""
+    lines = []
+    for name, record in records.items():
+        known = {key: value for key, value in (record or {}).items() if value is not None}
+        if known:
+            lines.append(f"- {name}: " + ", ".join(f"{key} {_cell(value)}" for key, value in known.items()))
+    return [title, "\n".join(lines)] if lines else []
 
 
 def _ports(params: AcceleratorParams) -> str:

@@ -21,7 +21,7 @@ from ..gen.manifest import Source
 from ..gen.plan import Plan, PlanOptions, make_plan
 from ..gen.quantise import QuantiseOptions, QuantiseReport, quantise
 from ..gen.toolchain.build import board_named
-from ..gen.toolchain.fit import check_memory
+from ..gen.toolchain.fit import check_memory, predict_block_rams
 from . import golden
 from .data import Samples, load_samples
 from .decision import accuracy, decide
@@ -135,7 +135,7 @@ def compile_model(
         report=report,
         vectors=_vectors(qnet, data),
         options=options.to_table(report),
-        predicted={"cycles": facts},
+        predicted=_predicted(plan, facts),
         source=Source.of(model),
     )
     return CompileResult(build=build, report=report, **facts)
@@ -147,6 +147,25 @@ def _plan(qnet: QuantisedNetwork, options: PlanOptions) -> Plan:
     if board is not None:
         check_memory(plan.accelerator, board)
     return plan
+
+
+def _predicted(plan: Plan, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What the manifest says of cycles, accuracy and memory; samples are 0 where the input was random."""
+    params, board = plan.accelerator, plan.options.board
+    device = None if board is None else board_named(board).device
+    return {
+        "cycles": {
+            "per_sample": facts["predicted_cycles_per_sample"],
+            "input_spikes_per_sample": facts["input_spikes_per_sample"],
+            "samples": facts["measured_samples"],
+        },
+        "accuracy": {"float": facts["accuracy_float"], "golden": facts["accuracy_golden"]},
+        "resources": {
+            "weight_memory_bits": sum(core.array.rows * core.array.row_bits for core in params.cores),
+            "board": board,
+            "block_rams": None if device is None else predict_block_rams(params, device),
+        },
+    }
 
 
 def _measure(network: Network, qnet: QuantisedNetwork, plan: Plan, data: Samples | None) -> Mapping[str, Any]:

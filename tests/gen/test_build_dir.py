@@ -42,7 +42,7 @@ def write(path, *, seed=5, **options):
         report={"disagreement": 0.01, "worst": float("inf"), "steps": [1, 2, 3]},
         vectors=vectors(),
         options=OPTIONS,
-        predicted={"cycles": 123},
+        predicted={"cycles": {"per_sample": 123}},
         source=Source(name="model.nir", sha256="0" * 64),
     )
 
@@ -86,7 +86,7 @@ def test_manifest(build):
     assert manifest["formats"][0]["weight_bits"] == 3
     assert manifest["formats"][0]["per_neuron"] == ["threshold", "membrane_decay"]
     assert manifest["quantiser"] == {"disagreement": 0.01, "worst": None, "steps": [1, 2, 3]}
-    assert manifest["predicted"] == {"cycles": 123, "resources": None}
+    assert manifest["predicted"] == {"cycles": {"per_sample": 123}, "resources": None}
     assert manifest["tools"].keys() >= {"spikeloom", "amaranth", "numpy", "yosys"}
     assert set(manifest["files"]) == set(contents(build.path)) - {"manifest.json"}
     for name, entry in manifest["files"].items():
@@ -114,7 +114,7 @@ def test_summary_tells_formats_ports_and_assumptions(build):
     assert "| layer.1 | LIF | 9 | 6 | 4 | 3 | 1 | 18 x 12 |" in text
     assert "| events__payload | in | 5 | from bit 0: index (3), tick (1), last (1) |" in text
     assert "- Spikes are compared with >, as the norse preset says" in text
-    assert "- cycles: 123" in text
+    assert "- cycles: per_sample 123" in text
 
 
 def test_constraints(build):
