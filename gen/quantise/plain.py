@@ -1,0 +1,169 @@
+"""Choices for a population without looking at spikes: from its weights, thresholds and ranges alone."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from ..errors import UserError
+from ..ir import Population
+from .calibration import Calibration
+from .exact import common_scale, exact_decay_frac_bits, exact_frac_bits, exact_weights
+from .formats import auto_decay_frac_bits, auto_frac_bits, choose_formats
+from .integers import Choice, Formats
+from .option_values import AUTO
+from .options import PopulationOptions, QuantiseOptions
+from .packing import unpack
+from .ranges import ProvenRanges, Ranges
+from .synapses import Synapses
+from .weight_grid import max_scale, mse_scale, nearest, weight_limits
+
+__all__ = ["Task", "final_formats", "given_scale", "plain_choice", "scale_floor"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Task:
+    """One population to quantise, with all that decides about it."""
+
+    population: Population
+    synapses: Synapses
+    options: PopulationOptions
+    network_options: QuantiseOptions
+    calibration: Calibration | None
+
+    @property
+    def steps(self) -> int:
+        """Length of a sample."""
+        return self.network_options.horizon_steps if self.calibration is None else self.calibration.x.shape[1]
+
+    def ranges(self, scale: np.ndarray, weight: np.ndarray, decay_frac_bits: int) -> Ranges:
+        """Ranges of the states: seen where there is a calibration set, else proven."""
+        if self.calibration is not None:
+            return self.calibration.ranges(self.population, scale, margin=self.network_options.range_margin)
+        return ProvenRanges(
+            population=self.population,
+            weight=weight,
+            counts=self.synapses.counts,
+            scale=scale,
+            decay_frac_bits=decay_frac_bits,
+            rounding=self.options.rounding,
+            steps=self.steps,
+        )
+
+
+def plain_choice(task: Task) -> Choice:
+    """Quantise one population without a search."""
+    options, population = task.options, task.population
+    scale = _scale(task)
+    weight = _weight(task, scale)
+    if options.exact:
+        decay_frac_bits = exact_decay_frac_bits(population, options)
+        frac_bits = exact_frac_bits(population, scale, options)
+        options = dataclasses.replace(options, frac_bits=frac_bits)
+    else:
+        decay_frac_bits = options.decay_frac_bits
+        if not isinstance(decay_frac_bits, int):
+            decay_frac_bits = auto_decay_frac_bits(population)
+        frac_bits = auto_frac_bits(population, scale, weight_bits=options.weight_bits, steps=task.steps)
+    formats = choose_formats(
+        population,
+        options,
+        scale=scale,
+        ranges=task.ranges(scale, weight, decay_frac_bits),
+        frac_bits=frac_bits,
+        decay_frac_bits=decay_frac_bits,
+        max_state_bits=task.network_options.max_state_bits,
+    )
+    return Choice(
+        weight_bits=options.weight_bits,
+        formats=formats,
+        scale=scale,
+        weight=weight,
+        threshold=_word(options.threshold, population.size),
+        bias=_word(options.bias, population.size),
+    )
+
+
+def final_formats(task: Task, formats: Formats, scale: np.ndarray, weight: np.ndarray) -> Formats:
+    """Formats with the same fraction for other scales and weights."""
+    return choose_formats(
+        task.population,
+        dataclasses.replace(task.options, frac_bits=formats.frac_bits),
+        scale=scale,
+        ranges=task.ranges(scale, weight, formats.decay_frac_bits),
+        frac_bits=formats.frac_bits,
+        decay_frac_bits=formats.decay_frac_bits,
+        max_state_bits=task.network_options.max_state_bits,
+    )
+
+
+def given_scale(task: Task) -> np.ndarray | None:
+    """Scales that the options give, (neurons,)."""
+    if isinstance(task.options.scale, str):
+        return None
+    return np.broadcast_to(np.asarray(task.options.scale, np.float64), task.population.size).copy()
+
+
+def scale_floor(task: Task) -> np.ndarray:
+    """Smallest scales at which threshold and reset value fit the membrane, (neurons,).
+
+    A neuron whose weights are so small that it could not reach its threshold with thousands of events
+    would make the membranes of all neurons wide; it gets coarser weights instead.
+    """
+    population, options = task.population, task.options
+    held = np.zeros(population.size)
+    for values in (population.threshold, population.reset_value):
+        if values is not None and values.size:
+            held = np.maximum(held, np.abs(values))
+    given = isinstance(options.state_bits, int)
+    bits = int(options.state_bits) if given else task.network_options.max_state_bits
+    fraction = int(options.frac_bits) if isinstance(options.frac_bits, int) else 0
+    fits = held * 2.0**fraction / ((1 << (bits - 1)) - 1)
+    floor = np.maximum(fits, held / (1 << (options.weight_bits + 10)))
+    return np.where(floor > 0, floor, np.finfo(float).tiny)
+
+
+def _scale(task: Task) -> np.ndarray:
+    given = given_scale(task)
+    if given is not None:
+        return given
+    weight, options = task.synapses.weight, task.options
+    if options.exact:
+        return common_scale(task.population, weight, options)
+    shared = not task.population.spiking  # one scale keeps an argmax over the neurons meaningful
+    rows = weight.reshape(1, -1) if shared else weight
+    if options.clip in (AUTO, "mse"):
+        scale = mse_scale(rows, options.weight_bits)
+    else:
+        scale = max_scale(rows, options.weight_bits) * (1.0 if options.clip == "max" else float(options.clip))
+    scale = np.maximum(np.broadcast_to(scale, task.population.size), scale_floor(task))
+    return np.where(scale > np.finfo(float).tiny, scale, 1.0)
+
+
+def _weight(task: Task, scale: np.ndarray) -> np.ndarray:
+    options, weight = task.options, task.synapses.weight
+    if options.exact:
+        return exact_weights(task.population, weight, scale, options)
+    integers = np.empty(weight.shape, np.int32)
+    for row in range(len(weight)):
+        integers[row] = nearest(weight[row] / scale[row], options.weight_bits)
+    for name, columns in task.synapses.columns.items():
+        if name in task.network_options.weights:
+            integers[:, columns] = _given_weight(task, name, integers[:, columns].shape)
+    return integers
+
+
+def _given_weight(task: Task, name: str, shape: tuple[int, int]) -> np.ndarray:
+    weight = unpack(task.network_options.weights[name], shape, where=f"Option weights of projection {name}")
+    low, high = weight_limits(task.options.weight_bits)
+    fits = np.abs(weight) == 1 if task.options.weight_bits == 1 else (weight >= low) & (weight <= high)
+    if not fits.all():
+        raise UserError(
+            f"Option weights of projection {name}: a weight does not fit {task.options.weight_bits} bits"
+        )
+    return weight
+
+
+def _word(value: int | tuple[int, ...] | None, neurons: int) -> np.ndarray | None:
+    return None if value is None else np.broadcast_to(np.asarray(value, np.int64), neurons)
