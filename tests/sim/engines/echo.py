@@ -5,13 +5,15 @@ It is its own golden model (``x > 0``), and can break the stream protocol on dem
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from spikeloom.hw.params import AcceleratorParams, ArrayParams, CoreParams, NeuronParams, Reset
 from spikeloom.sim.tokens import events_format, out_format
 
-__all__ = ["FAULTS", "Echo", "echo_params"]
+__all__ = ["Echo", "echo_params"]
 
 
 def echo_params(channels: int) -> AcceleratorParams:
@@ -30,8 +32,8 @@ class Echo(wiring.Component):
     last tick; "unstable" changes a payload that waits; "twice" sends every spike twice.
     """
 
-    events: wiring.PureInterface
-    out: wiring.PureInterface
+    events: Any
+    out: Any
 
     def __init__(self, params: AcceleratorParams, *, fault: str = "") -> None:
         self.channels = params.cores[0].array.sources
