@@ -3,7 +3,7 @@
 The functions behind the command line, loaded when they are used (docs/api.md)::
 
     result = spikeloom.compile_model("model.nir", "build", calibration="calibration.npz")
-    samples = spikeloom.load_samples("test.npz", shape=result.build.qnet.inputs[0].shape)
+    samples = spikeloom.load_samples("test.npz", shape=result.build.qnet.input_shape)
     spikeloom.verify(result.build, samples.x, samples.y).mismatches
 """
 
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from .gen.plan import PlanOptions
     from .gen.quantise import PopulationOptions, QuantiseOptions
     from .gen.toolchain.build import BuildResult, build
+    from .hw.boards.registry import BOARDS
     from .sim.compile import CompileOptions, CompileResult, compile_model
+    from .sim.compile_options import read_options
     from .sim.data import Samples, load_samples
     from .sim.encode import encode_latency, encode_rate, encode_threshold
     from .sim.encode_file import encode_file
+    from .sim.engines.run import EngineOptions
     from .sim.golden import run_float, run_golden
+    from .sim.results import SimulateResult, VerifyResult
     from .sim.verify import simulate, verify
 
 __version__ = "0.1.0"
@@ -37,26 +41,34 @@ _HOMES = {
     "gen.plan": ("PlanOptions",),
     "gen.quantise": ("PopulationOptions", "QuantiseOptions"),
     "gen.toolchain.build": ("BuildResult", "build"),
+    "hw.boards.registry": ("BOARDS",),
     "sim.compile": ("CompileOptions", "CompileResult", "compile_model"),
+    "sim.compile_options": ("read_options",),
     "sim.data": ("Samples", "load_samples"),
     "sim.encode": ("encode_latency", "encode_rate", "encode_threshold"),
     "sim.encode_file": ("encode_file",),
+    "sim.engines.run": ("EngineOptions",),
     "sim.golden": ("run_float", "run_golden"),
+    "sim.results": ("SimulateResult", "VerifyResult"),
     "sim.verify": ("simulate", "verify"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "BOARDS",
     "Build",
     "BuildResult",
     "CompileOptions",
     "CompileResult",
+    "EngineOptions",
     "MissingTool",
     "PlanOptions",
     "PopulationOptions",
     "QuantiseOptions",
     "Samples",
+    "SimulateResult",
     "UserError",
+    "VerifyResult",
     "__version__",
     "build",
     "compile_model",
@@ -69,6 +81,7 @@ __all__ = [
     "load_network",
     "load_samples",
     "read_build",
+    "read_options",
     "run_float",
     "run_golden",
     "simulate",

@@ -189,14 +189,13 @@ def _run(
     from .gen.build_dir import read_build
     from .sim.data import load_samples
     from .sim.engines.select import check_engine
-    from .sim.golden.inputs import input_shape
     from .sim.progress import counts_shown
     from .sim.screens import run_screen
     from .sim.verify import simulate, verify
 
     check_engine(engine)
     build = read_build(directory)
-    samples = load_samples(data, shape=input_shape(build.qnet), **reading)
+    samples = load_samples(data, shape=build.qnet.input_shape, **reading)
     with counts_shown(errors) as show:
         run = verify if verb == "verify" else simulate
         result = run(build, samples.x, samples.y, engine=engine, rule=rule, progress=show)

@@ -108,6 +108,10 @@ class Projection:
     nodes: tuple[str, ...] = ()
 
 
+def _input_shape(inputs: tuple[Input, ...]) -> tuple[int, ...]:
+    return inputs[0].shape if len(inputs) == 1 else (sum(node.size for node in inputs),)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Network:
     """A network in discrete time, in floating point.
@@ -127,6 +131,11 @@ class Network:
     projections: tuple[Projection, ...]
     outputs: tuple[str, ...]
     assumptions: tuple[str, ...] = ()
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of a step of the input; of several inputs, that of all their channels in a row."""
+        return _input_shape(self.inputs)
 
     def into(self, target: str) -> tuple[Projection, ...]:
         """Projections that end in `target`, in their order."""
@@ -168,7 +177,7 @@ class QuantisedPopulation:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class QuantisedProjection:
-    """Synapses in integers: `weight` is (target size, source size), int32, within the target's `weight_bits`."""
+    """Synapses in integers: `weight` is (target size, source size), int32, in the target's `weight_bits`."""
 
     name: str
     source: str
@@ -191,6 +200,11 @@ class QuantisedNetwork:
     projections: tuple[QuantisedProjection, ...]
     outputs: tuple[str, ...]
     input_max: int = 1
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of a step of the input; of several inputs, that of all their channels in a row."""
+        return _input_shape(self.inputs)
 
     def into(self, target: str) -> tuple[QuantisedProjection, ...]:
         """Projections that end in `target`, in their order."""

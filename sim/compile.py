@@ -25,7 +25,6 @@ from ..gen.toolchain.fit import check_memory, predict_block_rams
 from . import golden
 from .data import Samples, load_samples
 from .decision import accuracy, decide
-from .golden.inputs import input_shape
 
 __all__ = ["CompileOptions", "CompileResult", "compile_model"]
 
@@ -117,7 +116,7 @@ def compile_model(
     target = check_output(Path(out))
     progress("reading the model")
     network = load_network(model, semantics=options.semantics, dt=options.dt)
-    data = None if calibration is None else load_samples(calibration, shape=input_shape(network))
+    data = None if calibration is None else load_samples(calibration, shape=network.input_shape)
     progress("quantising")
     qnet, report = quantise(
         network, options.quantise, simulate=golden, calibration=None if data is None else data.x
@@ -194,5 +193,5 @@ def _vectors(qnet: QuantisedNetwork, data: Samples | None) -> Vectors:
 
 def _random_input(qnet: QuantisedNetwork) -> np.ndarray:
     """Seeded events at `RANDOM_RATE`, where nothing else is known of the input."""
-    shape = (VECTOR_SAMPLES, RANDOM_STEPS, *input_shape(qnet))
+    shape = (VECTOR_SAMPLES, RANDOM_STEPS, *qnet.input_shape)
     return (np.random.default_rng(0).random(shape) < RANDOM_RATE).astype(np.uint8)

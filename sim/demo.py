@@ -69,7 +69,7 @@ def run_demo(
         calibration=EXAMPLE / "digits_calibration.npz",
         progress=progress,
     )
-    samples = load_samples(EXAMPLE / "digits_test.npz", shape=compiled.build.qnet.inputs[0].shape)
+    samples = load_samples(EXAMPLE / "digits_test.npz", shape=compiled.build.qnet.input_shape)
     progress("running all test digits on the RTL")
     verified = verify(compiled.build, samples.x, samples.y)
     built = build(compiled.build, board=board, progress=lambda step, line: progress(f"{step}: {line[:70]}"))

@@ -84,9 +84,13 @@ def compile_screen(result: CompileResult) -> Group:
         if result.measured_samples
         else "random input at 10 %"
     )
-    facts = {
+    known = result.accuracy_golden is not None
+    accuracies = {
         "accuracy, float": percent(result.accuracy_float),
         "accuracy, integers": percent(result.accuracy_golden),
+    }
+    facts = {
+        **(accuracies if known else {}),
         "measured on": on,
         "input spikes a sample": f"{result.input_spikes_per_sample:.1f}",
         "cycles a sample (predicted)": f"{result.predicted_cycles_per_sample:.1f}",

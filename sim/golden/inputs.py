@@ -7,14 +7,7 @@ import numpy as np
 from ...gen.errors import UserError
 from ...gen.ir import Network, QuantisedNetwork
 
-__all__ = ["check_counts", "input_events", "input_shape"]
-
-
-def input_shape(network: Network | QuantisedNetwork) -> tuple[int, ...]:
-    """Shape of a step of the input; of several inputs, that of all their channels in a row."""
-    if len(network.inputs) == 1:
-        return network.inputs[0].shape
-    return (sum(node.size for node in network.inputs),)
+__all__ = ["check_counts", "input_events"]
 
 
 def input_events(network: Network | QuantisedNetwork, x: np.ndarray) -> np.ndarray:
@@ -35,7 +28,7 @@ def input_events(network: Network | QuantisedNetwork, x: np.ndarray) -> np.ndarr
     if x.dtype not in (np.dtype(np.uint8), np.dtype(bool)):
         raise UserError(f"Input of {network.name} must be uint8 event counts, not {x.dtype}")
     channels = sum(node.size for node in network.inputs)
-    shapes = [(channels,), input_shape(network)]
+    shapes = [(channels,), network.input_shape]
     if x.ndim < 3 or x.shape[2:] not in shapes:
         wanted = " or ".join(
             f"(samples, steps, {', '.join(map(str, shape))})" for shape in dict.fromkeys(shapes)
