@@ -47,6 +47,7 @@ class _Job:
     seed: int
     out_words: int
     last_bit: int
+    settle_cycles: int
     probe_words: list[dict[str, int]]
 
     def __post_init__(self) -> None:
@@ -73,7 +74,9 @@ class _Job:
             if not (sender.done() or self.overlap):
                 raise ProtocolFault(f"sample {sample}: out ended before all input was taken")
             (self.folder / "progress").write_text(str(sample + 1))
-        await self._drain(dut)
+            if self.settle_cycles and not self.overlap:
+                await self._settle(dut, sample, self.settle_cycles)
+        await self._settle(dut, self.samples - 1, DRAIN_CYCLES + self.settle_cycles)
         return self._results(taken, cycles)
 
     def _send(self, events: Stream, first: int, end: int):
@@ -96,12 +99,12 @@ class _Job:
         except ProtocolFault as fault:
             raise ProtocolFault(f"sample {sample}: {fault}") from None
 
-    async def _drain(self, dut: Any) -> None:
-        """Nothing may follow the last token."""
+    async def _settle(self, dut: Any, sample: int, cycles: int) -> None:
+        """Let every core come to rest; nothing may follow the last token."""
         self.out.ready.value = 1
-        await First(ClockCycles(dut.clk, DRAIN_CYCLES), self.out.valid.rising_edge)
+        await First(ClockCycles(dut.clk, cycles), self.out.valid.rising_edge)
         if int(self.out.valid.value):
-            raise ProtocolFault(f"sample {self.samples - 1}: a token on out after the last one")
+            raise ProtocolFault(f"sample {sample}: a token on out after the last one")
 
     def _results(self, taken: list[list[int]], cycles: list[int]) -> dict[str, np.ndarray]:
         payloads = [payload for sample in taken for payload in sample]

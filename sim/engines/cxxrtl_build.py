@@ -75,15 +75,9 @@ def build_library(
         rtlil = design.rtlil.read_bytes()
     except OSError as error:
         raise UserError(f"{_STEP}: cannot read {design.rtlil}: {error.strerror}") from None
-    parts = (
-        rtlil,
-        design.top,
-        repr(design.params),
-        _TEMPLATE.read_bytes(),
-        compiler_identity(compiler),
-        *flags,
-    )
-    key = content_key((*parts, _SCRIPT, tool.name, tool_version(tool.distribution)))
+    sources = (_TEMPLATE.read_bytes(), Path(__file__).read_bytes())
+    tools = (compiler_identity(compiler), tool.name, tool_version(tool.distribution))
+    key = content_key((rtlil, design.top, repr(design.params), *sources, *tools, *flags))
 
     def make(folder: Path) -> None:
         if progress is not None:

@@ -17,7 +17,7 @@ from ..faults import HangFault, ProtocolFault
 from ..tokens import Tokens, events_format, input_tokens, out_format, read_output
 from .cache import cached, content_key
 from .probes import probe_words, read_probes
-from .run import Design, EngineOptions, EngineRun, Progress, limit_cycles
+from .run import Design, EngineOptions, EngineRun, Progress, limit_cycles, settle_cycles
 
 __all__ = ["run_simulator"]
 
@@ -126,6 +126,7 @@ def _write_job(folder: Path, design: Design, x: np.ndarray, options: EngineOptio
         "seed": options.seed,
         "out_words": form.words,
         "last_bit": form.tick_bit + 1,
+        "settle_cycles": settle_cycles(params),
         "probe_words": _probe_words(design) if options.probes else [],
     }
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
