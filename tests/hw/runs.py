@@ -55,7 +55,7 @@ def run_samples(
 ):
     """Send samples one at a time (or, with `overlap`, without a pause) and take what comes out.
 
-    `shuffle`: the events of a step in any order. `pause`: cycles between two samples, for cores that are
+    `shuffle`: the events of a step in any order. `pause`: cycles after each sample, for cores that are
     still busy when the output is done. `probes`: number of debug probes to record. `cut_after`: a reset after
     that many cycles of a sample that is not finished; then the samples as usual.
     """
@@ -70,7 +70,7 @@ def run_samples(
         for number, sample in enumerate(x):
             while not overlap and len(ended) < number:
                 await ctx.tick()
-            for _ in range(pause if number else 0):
+            for _ in range(0 if overlap or not number else pause):
                 await ctx.tick()
             offered.append(ctx.get(bench.cycle))
             waits = coin(gap, f"gap {seed} {number}")
@@ -106,7 +106,7 @@ def run_samples(
             run.cycles.append(taken[-1] - offered[number] + 1)
             ended.append(number)
         ctx.set(component.out.ready, 1)
-        for _ in range(20):
+        for _ in range(20 + pause):
             _, _, valid = await ctx.tick().sample(component.out.valid)
             assert not valid, "a token after the last one"
 

@@ -2,15 +2,19 @@
 
 import random
 
+import numpy as np
 import pytest
 from amaranth import signed
+from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.channel_slice import ChannelSlice
 from spikeloom.hw.multicast import Multicast
+from spikeloom.hw.params import AcceleratorParams, ArrayParams, CoreParams, LinkParams, NeuronParams
 from spikeloom.hw.signatures import event_layout, value_layout
 from spikeloom.hw.step_merge import StepMerge
 from spikeloom.hw.step_queue import StepQueue
 
 from .drivers import Bench, coin, token
+from .runs import run_samples
 
 LATE = StepMerge.LATENCY_CYCLES
 
@@ -207,3 +211,22 @@ def test_step_merge_extends_the_sign_of_values():
     (found,), *_ = carry(block, sends, [(block.o, 4)])
     assert [(t["index"], t["value"]) for t in found[:3]] == [(0, -4), (1, 3), (2, -32)]
     assert found[3]["tick"] == 1
+
+
+def test_a_link_both_forward_and_delayed_does_not_deadlock():
+    """The consumer takes the source's step t while step t - 1 still waits in the delayed link."""
+    neuron = NeuronParams(neurons=6, acc_bits=8, state_bits=8, threshold=-100)  # everything fires
+    links = (LinkParams(source=0, channels=6), LinkParams(source=0, channels=6, recurrent=True))
+    arrays = [
+        ArrayParams(sources=sources, targets=6, lanes=3, weight_bits=2, acc_bits=8) for sources in (2, 12)
+    ]
+    cores = (
+        CoreParams(name="first", array=arrays[0], neuron=neuron, update_lanes=1),
+        CoreParams(name="second", array=arrays[1], neuron=neuron, update_lanes=1, links=links),
+    )
+    params = AcceleratorParams(cores=cores)
+    block = Accelerator(params, weights=[[0] * array.rows for array in arrays])
+    run = run_samples(block, np.zeros((1, 5, 2), np.uint8))
+    step = [(k, None, 0, 0) for k in range(6)]
+    ticks = [(None, None, 1, int(t == 4)) for t in range(5)]
+    assert run.tokens == [[t for tick in ticks for t in [*step, tick]]]
