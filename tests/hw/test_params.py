@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import pytest
 from spikeloom.hw.params import (
+    INPUT,
     AcceleratorParams,
     ArrayParams,
     CoreParams,
     DecayParams,
     Fire,
+    LinkParams,
     NeuronParams,
     ReadoutKind,
     Reset,
@@ -23,6 +25,7 @@ NEURON = NeuronParams(
 )
 ARRAY = ArrayParams(sources=3, targets=4, lanes=4, weight_bits=4, acc_bits=8)
 CORE = CoreParams(name="hidden", array=ARRAY, neuron=NEURON, update_lanes=2)
+LINK = LinkParams(source=0, channels=4)
 ANALOG = replace(CORE, name="output", neuron=replace(NEURON, threshold=None))
 
 
@@ -115,6 +118,15 @@ ANALOG = replace(CORE, name="output", neuron=replace(NEURON, threshold=None))
             {"array": replace(ARRAY, acc_bits=7)},
             "Core hidden: array and neurons differ in size or accumulator bits",
         ),
+        (
+            CORE,
+            {"links": (LinkParams(source=INPUT, channels=2),)},
+            "Core hidden: its links must fill the 3 array sources",
+        ),
+        (LINK, {"source": -2}, "Link source must be between -1 and 65536, not -2"),
+        (LINK, {"channels": 0}, "Link channels must be between 1 and 16777216, not 0"),
+        (LINK, {"first": -1}, "First channel of a link must be between 0 and 16777215, not -1"),
+        (LINK, {"source": INPUT, "recurrent": True}, "A link from the input cannot be recurrent"),
         (CORE, {"update_lanes": 3}, "Core hidden: update lanes must divide the 4 lanes, not 3"),
         (CORE, {"update_lanes": 0}, "Core hidden: update lanes must divide the 4 lanes, not 0"),
         (CORE, {"update_lanes": 8}, "Core hidden: update lanes must divide the 4 lanes, not 8"),
@@ -163,6 +175,80 @@ def next_core(core, **array):
 def test_accelerator_messages(params, text):
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         AcceleratorParams(**params)
+
+
+RECURRENT = replace(LINK, source=0, recurrent=True)
+FROM_INPUT = LinkParams(source=INPUT, channels=3)
+
+
+def linked(name, *links):
+    """A core with these links."""
+    array = replace(ARRAY, sources=sum(link.channels for link in links))
+    return replace(CORE, name=name, array=array, links=links)
+
+
+@pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        (
+            {"cores": (CORE, linked("next", LINK, FROM_INPUT))},
+            "Core next: only its first link may come from the input",
+        ),
+        ({"cores": (linked("one", RECURRENT),)}, "Core one: its first link must not be recurrent"),
+        (
+            {"cores": (linked("one", FROM_INPUT, replace(RECURRENT, source=1)),)},
+            "Core one: link source must be between 0 and 0, not 1",
+        ),
+        (
+            {"cores": (linked("one", FROM_INPUT, LINK),)},
+            "Core one: a link from one must be recurrent",
+        ),
+        (
+            {"cores": (linked("one", replace(LINK, source=1)), linked("two", FROM_INPUT))},
+            "Core one: a link from two must be recurrent",
+        ),
+        (
+            {"cores": (CORE, linked("next", replace(LINK, first=1, channels=3)))},
+            "Core next takes 3 sources, hidden has 4 neurons",
+        ),
+        ({"cores": (CORE,), "outputs": (0, 1)}, "Output core must be between 0 and 0, not 1"),
+        ({"cores": (CORE,), "outputs": (-1,)}, "Output core must be between 0 and 0, not -1"),
+        ({"cores": (CORE,), "input_channels": -1}, "Input channels must be between 0 and 16777216, not -1"),
+        (
+            {"cores": (CORE, next_core(CORE)), "outputs": (0, 1), "readout": ReadoutKind.COUNTS},
+            "Core hidden: the readout counts needs a single output core that feeds nothing; "
+            "spikes is accepted",
+        ),
+        (
+            {"cores": (linked("one", FROM_INPUT, RECURRENT),), "readout": ReadoutKind.CLASS},
+            "Core one: the readout class needs a single output core that feeds nothing; spikes is accepted",
+        ),
+    ],
+)
+def test_link_messages(params, text):
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        AcceleratorParams(**params)
+
+
+def test_links_of_a_chain_need_not_be_written():
+    params = AcceleratorParams(cores=(CORE, next_core(CORE)))
+    assert params.links(0) == (FROM_INPUT,)
+    assert params.links(1) == (LINK,)
+    assert (params.output_cores, params.channels, params.output_neurons) == ((1,), 3, 4)
+    assert params.consumers(INPUT) == [(0, 0)]
+    assert params.consumers(0) == [(1, 0)]
+    assert params.consumers(1) == []
+
+
+def test_links_of_a_graph():
+    cores = (linked("one", FROM_INPUT, RECURRENT), linked("two", replace(FROM_INPUT, first=2), LINK))
+    params = AcceleratorParams(cores=cores, outputs=(1, 0), input_channels=9)
+    assert params.channels == 9
+    assert replace(params, input_channels=0).channels == 5
+    assert params.output_cores == (1, 0)
+    assert params.output_neurons == 8
+    assert params.consumers(INPUT) == [(0, 0), (1, 0)]
+    assert params.consumers(0) == [(0, 1), (1, 1)]
 
 
 @pytest.mark.parametrize("readout", [ReadoutKind.SPIKES, ReadoutKind.COUNTS, ReadoutKind.CLASS])
