@@ -1,25 +1,20 @@
-"""Spiking layers in PyTorch for the training scripts of the examples; needed only to train, never to run.
+"""Spiking neurons and noisy synapses in PyTorch for the training scripts; needed only to train, never to run.
 
-The rule is the one a leaky neuron of snnTorch with ``reset_mechanism="zero"`` follows, and the one the
-``snntorch`` preset of spikeloom reads back from the file::
+All tensors are (samples, steps, ...). Thresholds are 1, a spiking membrane is reset to zero. The rules are
+those of snnTorch with ``reset_mechanism="zero"``, which the ``snntorch`` preset of spikeloom reads back from
+the files that `nir_nodes` writes::
 
-    m = beta * m + input ;  s = [m > threshold] ;  m = 0 where s
-
-The exported node has ``1 - dt/tau = beta`` and ``r * dt/tau = 1``, so ``tau = dt / (1 - beta)``.
+    i = alpha * i + input                     (synaptic current, only where there is one)
+    m = beta * m + i ;  s = [m > 1] ;  m = 0 where s
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
-
-import nir
-import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-__all__ = ["DT_S", "Lif", "Quantisable", "deform", "even_spikes", "lif_node", "write_chain"]
-
-DT_S = 1e-4  # seconds a step in the exported files, snnTorch's default
+__all__ = ["Convolution", "Dense", "Li", "Lif", "RecurrentCubaLif", "SumPool", "noisy"]
 
 
 class _Spike(torch.autograd.Function):
@@ -36,8 +31,14 @@ class _Spike(torch.autograd.Function):
         return grad / (1 + (torch.pi * x) ** 2)
 
 
+def _fire(membrane: Tensor) -> tuple[Tensor, Tensor]:
+    """Spikes and the membrane after its reset, through which no gradient flows."""
+    spike = _Spike.apply(membrane - 1)
+    return spike, membrane * (1 - spike.detach())
+
+
 class Lif(nn.Module):
-    """Leaky integrate-and-fire neurons, threshold 1, reset to zero.
+    """Leaky integrate-and-fire neurons.
 
     Parameters
     ----------
@@ -50,29 +51,84 @@ class Lif(nn.Module):
         self.beta = beta
 
     def forward(self, current: Tensor) -> Tensor:
-        """Spikes (samples, steps, ...) for a current of the same shape."""
         membrane = torch.zeros_like(current[:, 0])
         spikes = []
         for drive in current.unbind(1):
-            membrane = self.beta * membrane + drive
-            spike = _Spike.apply(membrane - 1)
-            membrane = membrane * (1 - spike.detach())
+            spike, membrane = _fire(self.beta * membrane + drive)
             spikes.append(spike)
         return torch.stack(spikes, 1)
 
 
-class Quantisable(nn.Linear):
-    """A dense layer trained under weight noise of about one 4-bit step, with clipped outliers.
+class Li(nn.Module):
+    """Leaky integrators without a threshold: the readout is their membrane."""
 
-    Noise of the size of the later rounding error makes the minimum that training finds a flat one, and
-    clipping keeps the largest weight of a row near the others, so that few bits span the row.
+    def __init__(self, beta: float):
+        super().__init__()
+        self.beta = beta
+
+    def forward(self, current: Tensor) -> Tensor:
+        membrane = torch.zeros_like(current[:, 0])
+        membranes = []
+        for drive in current.unbind(1):
+            membrane = self.beta * membrane + drive
+            membranes.append(membrane)
+        return torch.stack(membranes, 1)
+
+
+class RecurrentCubaLif(nn.Module):
+    """Neurons with a synaptic current, joined all to all by a connection of one step's delay.
+
+    Parameters
+    ----------
+    alpha, beta : float
+        Factors of the current and of the membrane in one step.
+    scale : float
+        Of the recurrent weights. A spike acts through two leaks, so with weights of the usual size the
+        gradient explodes; at this scale the optimiser's steps suit them as well.
+    noise : float
+        As in `Dense`.
+    """
+
+    def __init__(self, neurons: int, alpha: float, beta: float, *, scale: float = 0.06, noise: float = 0.0):
+        super().__init__()
+        self.alpha, self.beta, self.scale, self.noise = alpha, beta, scale, noise
+        self.synapses = nn.Linear(neurons, neurons, bias=False)
+
+    @property
+    def weight(self) -> Tensor:
+        return self.scale * self.synapses.weight
+
+    def forward(self, current: Tensor) -> Tensor:
+        weight = noisy(self.weight, self.noise if self.training else 0)
+        synaptic = membrane = spike = torch.zeros_like(current[:, 0])
+        spikes = []
+        for drive in current.unbind(1):
+            synaptic = self.alpha * synaptic + drive + functional.linear(spike, weight)
+            spike, membrane = _fire(self.beta * membrane + synaptic)
+            spikes.append(spike)
+        return torch.stack(spikes, 1)
+
+
+def noisy(weight: Tensor, noise: float) -> Tensor:
+    """Add noise of a share of each row's largest weight.
+
+    Noise of the size of a later rounding error makes the minimum that training finds a flat one.
+    """
+    if not noise:
+        return weight
+    largest = weight.detach().flatten(1).abs().amax(1).view(-1, *[1] * (weight.ndim - 1))
+    return weight + noise * largest * torch.randn_like(weight)
+
+
+class Dense(nn.Linear):
+    """All-to-all synapses, trained under noise and with clipped outliers.
 
     Parameters
     ----------
     noise : float
-        Standard deviation of the noise over the largest weight of the row, in training only.
+        Standard deviation of the noise over the largest weight of a row, in training only.
     clip : float
-        Largest weight over the row's root mean square.
+        Largest weight of a row over the row's root mean square, so that few bits span it.
     """
 
     def __init__(
@@ -82,11 +138,7 @@ class Quantisable(nn.Linear):
         self.noise, self.clip = noise, clip
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = self.weight
-        if self.training and self.noise:
-            largest = weight.detach().abs().amax(1, keepdim=True)
-            weight = weight + self.noise * largest * torch.randn_like(weight)
-        return nn.functional.linear(x, weight, self.bias)
+        return functional.linear(x, noisy(self.weight, self.noise if self.training else 0), self.bias)
 
     @torch.no_grad()
     def constrain(self) -> None:
@@ -95,48 +147,25 @@ class Quantisable(nn.Linear):
         self.weight.copy_(torch.maximum(torch.minimum(self.weight, limit), -limit))
 
 
-def even_spikes(rate: Tensor, steps: int) -> Tensor:
-    """Evenly spaced spikes (samples, steps, ...) of rates 0..1, as `encode_rate` with ``even`` makes them."""
-    elapsed = torch.arange(steps + 1.0).view(-1, *[1] * (rate.ndim - 1))
-    return torch.floor(torch.rand_like(rate)[:, None] + rate[:, None] * elapsed).diff(dim=1)
+class Convolution(nn.Conv2d):
+    """A two-dimensional convolution of (samples, steps, channels, rows, columns), trained under noise."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, noise: float = 0.0):
+        super().__init__(inputs, outputs, kernel, stride=stride)
+        self.noise = noise
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = noisy(self.weight, self.noise if self.training else 0)
+        return functional.conv2d(x.flatten(0, 1), weight, self.bias, self.stride).unflatten(0, x.shape[:2])
 
 
-def deform(images: Tensor, *, rotate: float, scale: float, shear: float, shift: float) -> Tensor:
-    """Draw a new affine map for each image (samples, 1, rows, columns).
+class SumPool(nn.Module):
+    """Sums over squares of `size` x `size`: in spikes, a merge."""
 
-    Parameters
-    ----------
-    rotate : float
-        Largest angle, radians.
-    scale, shear : float
-        Largest relative change.
-    shift : float
-        Largest shift, in half widths of the image.
-    """
-    count = len(images)
+    def __init__(self, size: int):
+        super().__init__()
+        self.size = size
 
-    def draw(largest: float, *shape: int) -> Tensor:
-        return (torch.rand(count, *shape) * 2 - 1) * largest
-
-    angle, size, slant, move = draw(rotate), 1 + draw(scale), draw(shear), draw(shift, 2)
-    c, s = angle.cos() * size, angle.sin() * size
-    maps = torch.stack([torch.stack([c, slant - s, move[:, 0]], 1), torch.stack([s, c, move[:, 1]], 1)], 1)
-    grid = nn.functional.affine_grid(maps, list(images.shape), align_corners=False)
-    return nn.functional.grid_sample(images, grid, align_corners=False)
-
-
-def lif_node(beta: float, shape: tuple[int, ...]) -> nir.LIF:
-    """Return the NIR node of `Lif` neurons of `shape`, as snnTorch exports it."""
-    tau = np.full(shape, DT_S / (1 - beta), np.float32)
-    zero = np.zeros(shape, np.float32)
-    return nir.LIF(
-        tau=tau, r=tau / np.float32(DT_S), v_leak=zero, v_threshold=np.ones(shape, np.float32), v_reset=zero
-    )
-
-
-def write_chain(path, input_shape: tuple[int, ...], nodes: dict[str, nir.NIRNode]) -> None:
-    """Write `nodes`, in order, between an input and an output node."""
-    last = list(nodes.values())[-1].output_type["output"]
-    graph = {"input": nir.Input(np.array(input_shape)), **nodes, "output": nir.Output(np.array(last))}
-    names = list(graph)
-    nir.write(path, nir.NIRGraph(graph, list(pairwise(names))))
+    def forward(self, x: Tensor) -> Tensor:
+        pooled = functional.avg_pool2d(x.flatten(0, 1), self.size, divisor_override=1)
+        return pooled.unflatten(0, x.shape[:2])

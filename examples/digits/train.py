@@ -23,7 +23,8 @@ from torch import nn
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from surrogate import Lif, Quantisable, lif_node, write_chain  # noqa: E402
+from nir_nodes import lif_node, write_chain  # noqa: E402
+from surrogate import Dense, Lif  # noqa: E402
 
 SEED = 3
 STEPS = 12
@@ -51,8 +52,8 @@ def spikes_of(values: np.ndarray, *, seed: int) -> torch.Tensor:
 
 def network() -> nn.Sequential:
     return nn.Sequential(
-        Quantisable(64, HIDDEN, noise=0.03, clip=3), Lif(BETA), nn.Dropout(0.1),
-        Quantisable(HIDDEN, 10, noise=0.03, clip=3), Lif(BETA),
+        Dense(64, HIDDEN, noise=0.03, clip=3), Lif(BETA), nn.Dropout(0.1),
+        Dense(HIDDEN, 10, noise=0.03, clip=3), Lif(BETA),
     )  # fmt: skip
 
 

@@ -21,7 +21,9 @@ from torch.nn import functional
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from surrogate import Lif, Quantisable, deform, even_spikes, lif_node, write_chain  # noqa: E402
+from augment import deform, even_spikes  # noqa: E402
+from nir_nodes import lif_node, write_chain  # noqa: E402
+from surrogate import Dense, Lif  # noqa: E402
 
 SEED = 1
 HIDDEN = 128
@@ -34,8 +36,8 @@ WEIGHT_NOISE, WEIGHT_CLIP = 0.035, 5.0  # the rounding error of 4 bits; largest 
 
 def network() -> nn.Sequential:
     return nn.Sequential(
-        Quantisable(784, HIDDEN, noise=WEIGHT_NOISE, clip=WEIGHT_CLIP), Lif(BETA), nn.Dropout(0.05),
-        Quantisable(HIDDEN, 10, noise=WEIGHT_NOISE, clip=WEIGHT_CLIP), Lif(BETA),
+        Dense(784, HIDDEN, noise=WEIGHT_NOISE, clip=WEIGHT_CLIP), Lif(BETA), nn.Dropout(0.05),
+        Dense(HIDDEN, 10, noise=WEIGHT_NOISE, clip=WEIGHT_CLIP), Lif(BETA),
     )  # fmt: skip
 
 
