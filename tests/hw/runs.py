@@ -77,6 +77,7 @@ def run_samples(
             await bench.put(ctx, component.events, sample_tokens(sample, rng if shuffle else None), gap=waits)
 
     async def cut(ctx):
+        assert cut_after is not None
         tokens = list(sample_tokens(x[0], rng))[:-1]
         ctx.set(component.out.ready, rng.random() < 0.7)
         for _ in range(cut_after):

@@ -82,8 +82,8 @@ def test_random_chains(seed, readout):
         debug=seed % 4 > 1,
     )
     x = random_samples(rng, chain, samples=3, steps=rng.choice([1, 6, 9]))
-    waits = {"gap": 0.3, "stall": rng.choice([0.3, 0.8])} if seed % 2 else {}
-    run, golden = check(chain, x, seed=seed, **waits)
+    gap, stall = (0.3, rng.choice([0.3, 0.8])) if seed % 2 else (0, 0)
+    run, golden = check(chain, x, seed=seed, gap=gap, stall=stall)
     if chain.params.debug:
         check_probes(chain.params, run, golden)
 

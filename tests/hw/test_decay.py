@@ -19,6 +19,8 @@ from .drivers import Bench
 class Decay(wiring.Component):
     """A bank of decays of one input; `latencies` once elaborated."""
 
+    x: Signal
+
     def __init__(self, params, width):
         self.params, self.latencies = params, []
         outputs = {f"y{k}": Out(signed(width)) for k in range(len(params))}

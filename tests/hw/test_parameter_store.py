@@ -62,7 +62,8 @@ def test_words_of_every_group(neurons, lanes):
     assert set(store.fields) == {"threshold", "reset_value", "leak", "synapse_factor"}
 
     def expected(field, k):
-        values = neuron.synapse.factor if field == "synapse_factor" else getattr(neuron, field)
+        source, name = (neuron.synapse, "factor") if field == "synapse_factor" else (neuron, field)
+        values = getattr(source, name)
         return values[k] if k < neurons else 0
 
     async def read(ctx):

@@ -91,13 +91,14 @@ def test_multicast_lets_the_fast_run_ahead_by_one_token():
     bench = Bench(block)
 
     async def check(ctx):
+        fast, slow = block.outputs
         ctx.set(block.i.payload, token(3))
         ctx.set(block.i.valid, 1)
-        ctx.set(block.o_0.ready, 1)
-        assert (ctx.get(block.o_0.valid), ctx.get(block.i.ready)) == (1, 0)
+        ctx.set(fast.ready, 1)
+        assert (ctx.get(fast.valid), ctx.get(block.i.ready)) == (1, 0)
         await ctx.tick()
-        assert (ctx.get(block.o_0.valid), ctx.get(block.o_1.valid), ctx.get(block.i.ready)) == (0, 1, 0)
-        ctx.set(block.o_1.ready, 1)
+        assert (ctx.get(fast.valid), ctx.get(slow.valid), ctx.get(block.i.ready)) == (0, 1, 0)
+        ctx.set(slow.ready, 1)
         assert ctx.get(block.i.ready) == 1
 
     bench.run(check)
@@ -205,8 +206,8 @@ def test_step_merge_extends_the_sign_of_values():
         [value_layout(2, signed(3)), value_layout(1, signed(6))], value_layout(3, signed(6)), [2, 1]
     )
     sends = [
-        (block.i_0, [token(0, -4), token(1, 3), token(0, 0, tick=1)]),
-        (block.i_1, [token(0, -32), token(0, 0, tick=1)]),
+        (block.inputs[0], [token(0, -4), token(1, 3), token(0, 0, tick=1)]),
+        (block.inputs[1], [token(0, -32), token(0, 0, tick=1)]),
     ]
     (found,), *_ = carry(block, sends, [(block.o, 4)])
     assert [(t["index"], t["value"]) for t in found[:3]] == [(0, -4), (1, 3), (2, -32)]

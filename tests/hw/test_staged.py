@@ -11,6 +11,10 @@ from .drivers import Bench
 class Polynomial(wiring.Component):
     """``(a * a + b) * a - b``: `a` and `b` are needed at three different ages."""
 
+    a: Signal
+    b: Signal
+    y: Signal
+
     def __init__(self):
         super().__init__({"a": In(signed(6)), "b": In(signed(6)), "y": Out(signed(24))})
         self.latency = self._build(Pipeline()).stage

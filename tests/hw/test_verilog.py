@@ -5,6 +5,7 @@ import os
 import random
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from amaranth import signed
@@ -91,12 +92,12 @@ def test_dense_array(targets, lanes, update_lanes, weight_bits, simulator, tmp_p
     block = DenseArray(array, weight_rows(weights, array), update_lanes=update_lanes)
     steps = [[rng.randrange(5) for _ in range(rng.randint(0, 8))] for _ in range(30)]
     tokens = [t for events in steps for t in [*map(token, events), token(tick=1, last=rng.getrandbits(1))]]
-    layout = event_layout(5)
+    layout: Any = event_layout(5)
     job = {"payloads": [layout.const(t).as_value().value for t in tokens], "gap": 0.3}
     records = run_job(block, "cocotb_dense", job, tmp_path, simulator)
     ticks = [t for t in tokens if t["tick"]]
     groups = block.accumulators.sweep_groups
-    accs = data.ArrayLayout(signed(array.acc_bits), update_lanes)
+    accs: Any = data.ArrayLayout(signed(array.acc_bits), update_lanes)
     assert len(records) == len(steps) * groups
     for step, events in enumerate(steps):
         rows = records[step * groups : (step + 1) * groups]
