@@ -19,7 +19,7 @@ from .cache import cached, content_key
 from .probes import probe_words
 from .run import Design, Progress, settle_cycles
 
-__all__ = ["build_library"]
+__all__ = ["build_library", "has_feedback"]
 
 _STEP = "CXXRTL simulation"
 # Registers of at least this many bits, such as all accumulators of a wide array, are split: assembling
@@ -100,7 +100,7 @@ def build_library(
 
 def _write_driver(folder: Path, design: Design) -> None:
     params, code = design.params, (folder / "design.cc").read_text(encoding="utf-8")
-    one_pass = "bool converged = false" not in code
+    one_pass = not has_feedback(code)
     if one_pass:
         (folder / "design.cc").write_text(_commit_always(code), encoding="utf-8")
     form = out_format(params)
@@ -127,6 +127,11 @@ def _write_driver(folder: Path, design: Design) -> None:
 
 
 _WIRES = ("payload", "valid", "ready")
+
+
+def has_feedback(code: str) -> bool:
+    """Whether one evaluation may not be enough to settle the design that write_cxxrtl gave this code for."""
+    return "bool converged = true;" not in code or "bool converged = false;" in code
 
 
 def _commit_always(code: str) -> str:
