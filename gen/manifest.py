@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
 from ..hw.params import NeuronParams
 from .codec import encode
 from .errors import UserError
@@ -99,7 +98,7 @@ def make_manifest(
         "plan": plan,
         "predicted": {"cycles": None, "resources": None, **(predicted or {})},
         "tools": {
-            "spikeloom": __version__,
+            "spikeloom": tool_version("spikeloom"),
             "python": ".".join(platform.python_version_tuple()[:2]),
             "amaranth": tool_version("amaranth"),
             "numpy": np.__version__,

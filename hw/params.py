@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+
+from .kinds import Compare, Fire, ReadoutKind, Reset, Rounding
 
 __all__ = [
     "INPUT",
@@ -30,47 +31,6 @@ __all__ = [
 ]
 
 PerNeuron = int | tuple[int, ...]
-
-
-class Rounding(StrEnum):
-    """How a decay product loses its fraction bits."""
-
-    TRUNC0 = "trunc0"  # toward zero: both signs decay to zero; Loihi's and Lava's rule
-    FLOOR = "floor"  # arithmetic shift: one adder less, negative states stop at -1
-
-
-class Reset(StrEnum):
-    """What a spike does to the membrane; see docs/number-contract.md for each equation."""
-
-    NONE = "none"
-    VALUE = "value"  # v = reset_value (zero reset is reset_value = 0)
-    SUBTRACT = "subtract"  # v = v - threshold
-    TWO_STAGE_SUBTRACT = "two_stage_subtract"  # snnTorch, reset_delay=False
-    LATE_VALUE = "late_value"  # one step after the spike
-    LATE_SUBTRACT = "late_subtract"
-
-
-class Compare(StrEnum):
-    """The spike condition between membrane and threshold."""
-
-    GT = ">"
-    GE = ">="
-
-
-class Fire(StrEnum):
-    """Which membrane is compared for the spikes that leave in this step."""
-
-    AFTER = "after"  # the updated membrane
-    BEFORE = "before"  # the membrane of the step before (Spyx)
-
-
-class ReadoutKind(StrEnum):
-    """What the output stream of an accelerator carries."""
-
-    SPIKES = "spikes"  # every step: the output events, then a tick
-    MEMBRANE = "membrane"  # every step: one value a neuron, then a tick
-    COUNTS = "counts"  # at the end of a sample: one spike count a neuron, then a tick
-    CLASS = "class"  # at the end of a sample: the winning neuron, then a tick
 
 
 INPUT = -1
