@@ -95,9 +95,7 @@ def test_ice40_logic_cells():
 
 def test_a_failure_is_one_line(tmp_path):
     (tmp_path / "top.il").write_text("module \\top\n  nonsense\nend\n")
-    with pytest.raises(
-        UserError, match=r"^synthesis: .*line 2: Unexpected token"
-    ) as error:
+    with pytest.raises(UserError, match=r"^synthesis: .*line 2: Unexpected token") as error:
         synthesise(["top.il"], top="top", device=BOARDS["ulx3s_85f"].device, cwd=tmp_path)
     assert "\n" not in str(error.value)
 

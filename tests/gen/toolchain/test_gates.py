@@ -1,0 +1,101 @@
+"""Gate level: the synthesised netlist of every family does what the golden model says."""
+
+import shutil
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from amaranth.back import rtlil
+from spikeloom.gen.emit import emit_rtlil
+from spikeloom.gen.plan import PlanOptions, make_plan
+from spikeloom.gen.toolchain.selftest_words import event_words, output_words
+from spikeloom.gen.toolchain.synthesis import synthesise
+from spikeloom.gen.toolchain.yosys import run_yosys
+from spikeloom.hw.boards.registry import BOARDS
+from spikeloom.hw.emitted import EmittedAccelerator
+from spikeloom.hw.selftest import SelfTest, SelfTestParams, output_signature
+from spikeloom.sim.golden.model import run_golden
+
+from ..chains import quantised_chain
+
+pytestmark = [
+    pytest.mark.build,
+    pytest.mark.icarus,
+    pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog is not installed"),
+]
+
+BENCH = """
+`timescale 1ns/1ps
+module bench;
+  reg clk = 0, rst = 1; wire passed, failed;
+  top dut(.clk(clk), .rst(rst), .passed(passed), .failed(failed));
+  always #5 clk = !clk;
+  initial begin #100 rst = 0; #20000 $display("passed=%b failed=%b", passed, failed); $finish; end
+endmodule
+"""
+
+
+def network(family):
+    """Small enough that the families whose RAM and multiplier cells have no model use none."""
+    qnet = quantised_chain((9, 6, 5), seed=4)
+    if family == "ice40":
+        return qnet
+
+    def shared(population):
+        neuron = population.neuron
+        decay = replace(neuron.membrane, factor=3500)
+        return replace(population, neuron=replace(neuron, membrane=decay, threshold=5))
+
+    return replace(qnet, populations=tuple(shared(population) for population in qnet.populations))
+
+
+def gates(folder, qnet, device, *, spoil=0):
+    """Write the netlist as plain Verilog, ``gates.v``; return its cells; `spoil` the expected signature."""
+    plan = make_plan(qnet, PlanOptions(lanes=3))
+    x = (np.random.default_rng(2).random((1, 5, 9)) < 0.6).astype(np.uint8)
+    output = run_golden(qnet, x).output[0]
+    assert output.any()
+    signature = output_signature(output_words(plan.accelerator, output))
+    params = SelfTestParams(tokens=tuple(event_words(x[0])), signature=signature ^ spoil)
+    selftest = SelfTest(EmittedAccelerator(plan.accelerator), params)
+    (folder / "top.il").write_text(rtlil.convert(selftest, name="top", emit_src=False))
+    (folder / "accelerator.il").write_text(emit_rtlil(plan, qnet))
+    netlist = synthesise(["accelerator.il", "top.il"], top="top", device=device, cwd=folder)
+    run_yosys(
+        f"""
+        read_json top.json
+        delete =A:blackbox =A:whitebox
+        read_verilog -defer -overwrite -D ICE40_U +/{device.family}/cells_sim.v
+        hierarchy -check -top top
+        proc
+        flatten
+        clean
+        write_verilog -noattr gates.v
+        """,
+        cwd=folder,
+    )
+    return netlist.cells
+
+
+def simulate(folder):
+    (folder / "bench.v").write_text(BENCH)
+    compile_command = ["iverilog", "-g2012", "-o", "bench", "-s", "bench", "bench.v", "gates.v"]
+    subprocess.run(compile_command, cwd=folder, check=True, capture_output=True)
+    run = subprocess.run(["vvp", "-n", "bench"], cwd=folder, check=True, capture_output=True, text=True)
+    return run.stdout.split("\n")[0]
+
+
+@pytest.mark.parametrize("board", ["icebreaker", "ulx3s_85f", "tang_nano_9k"])
+def test_netlist_equals_golden(tmp_path, board):
+    device = BOARDS[board].device
+    cells = gates(tmp_path, network(device.family), device)
+    if device.family == "ice40":
+        assert {"SB_MAC16", "SB_RAM40_4K"} <= cells.keys()
+    assert simulate(tmp_path) == "passed=1 failed=0"
+
+
+def test_a_wrong_answer_fails(tmp_path):
+    device = BOARDS["ulx3s_85f"].device
+    gates(tmp_path, network(device.family), device, spoil=1 << 7)
+    assert simulate(tmp_path) == "passed=0 failed=1"
