@@ -22,8 +22,8 @@ def percent(fraction: float | None) -> str:
 def rows_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """Table with a header; an empty cell for None."""
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=SIMPLE_HEAD)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=number == 0)  # names stay whole
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     return table

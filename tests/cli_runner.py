@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from spikeloom.cli import main
 from spikeloom.sim.compile import CompileOptions, compile_model
+from spikeloom.sim.terminal import output
 
 from .gen.nir_files import affine, chain, lif, write
 
@@ -43,6 +44,7 @@ class Cli:
 
     def __call__(self, *words: object) -> Outcome:
         self.capsys.readouterr()
+        self.monkeypatch.setattr(output, "width", 110)  # whatever the terminal of the tests is
         self.monkeypatch.setattr(sys, "argv", ["spikeloom", *map(str, words)])
         handler = signal.getsignal(signal.SIGTERM)
         try:
