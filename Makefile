@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 PYTEST ?= $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup
 
 .PHONY: help demo test test-fast lint bench clean
@@ -16,20 +17,23 @@ help:
 $(VENV)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "spikeloom needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 2; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(INSTALL) --upgrade pip
 	@touch $@
 
 $(VENV)/ready: $(VENV)/python pyproject.toml
-	$(BIN)/python -m pip install --quiet -e .
+	@echo "installing spikeloom and the tools that it runs (downloads about 215 MB the first time)"
+	@$(INSTALL) -e .
 	@touch $@
 
 $(VENV)/ready-test: $(VENV)/python pyproject.toml
-	$(BIN)/python -m pip install --quiet -e '.[sim,test,dev]'
+	@echo "installing spikeloom, its tools and what the tests need (downloads about 300 MB the first time)"
+	@$(INSTALL) -e '.[sim,test,dev]'
 	@touch $@ $(VENV)/ready
 
 demo: $(VENV)/ready
-	$(BIN)/spikeloom demo
+	@$(BIN)/spikeloom demo
 
 test: $(VENV)/ready-test
 	$(PYTEST)
