@@ -58,9 +58,14 @@ def run_simulator(
         _write_job(folder, design, x, options)
         _copy_memories(folder, design)
 
+        done = 0
+
         def poll() -> None:
+            nonlocal done
+            # Read while it is being written, the file may be empty.
+            done = max(done, _done(folder))
             if progress is not None:
-                progress(simulator, _done(folder), len(x))
+                progress(simulator, done, len(x))
 
         run_bench(
             simulator,

@@ -127,7 +127,8 @@ def test_memory_of_one_word(tmp_path):
     (tmp_path / "one.il").write_text(convert(OneWord(params)).rtlil())
     x = (np.random.default_rng(0).random((40, 3, 10)) < 0.3).astype(np.uint8)
     for _ in range(5):
-        result = run(Design(params=params, rtlil=tmp_path / "one.il"), x, threads=8)
+        design, options = Design(params=params, rtlil=tmp_path / "one.il"), EngineOptions(threads=8)
+        result = run_cxxrtl(design, x, options, optimise=0)
         np.testing.assert_array_equal(result.output, x)
 
 
