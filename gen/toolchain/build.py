@@ -50,7 +50,7 @@ class BuildResult:
     board, device : str
     top : str
         ``"board"``: accelerator, self-test and lights; ``"accelerator"``: it alone, synthesised only.
-    luts, ffs, block_rams, dsps, sprams : int
+    luts, ffs, lut_rams, block_rams, dsps, sprams : int
         In use after place and route, or counted by synthesis. A LUT of an iCE40 is a logic cell.
     fmax_mhz : float or None
         Highest clock of the slowest clock domain; None without place and route.
@@ -76,6 +76,7 @@ class BuildResult:
     top: str
     luts: int
     ffs: int
+    lut_rams: int
     block_rams: int
     dsps: int
     sprams: int

@@ -32,12 +32,14 @@ FLOW = Flow(
     cells={
         "luts": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 4},
         "ffs": {"TRELLIS_FF": 1},
+        "lut_rams": {"TRELLIS_DPR16X4": 1},
         "block_rams": {"DP16KD|PDPW16KD": 1},
         "dsps": {"MULT18X18D": 1},
     },
     bels={
         "luts": ("TRELLIS_COMB",),
         "ffs": ("TRELLIS_FF",),
+        "lut_rams": ("TRELLIS_RAMW",),
         "block_rams": ("DP16KD",),
         "dsps": ("MULT18X18D",),
     },

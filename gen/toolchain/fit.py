@@ -133,6 +133,7 @@ def _with_lanes(needed: Resources, board: Board, params: AcceleratorParams, lane
         needed,
         luts=round(needed.luts * share),
         ffs=round(needed.ffs * share),
+        lut_rams=round(needed.lut_rams * share),
         dsps=round(needed.dsps * share),
         block_rams=_scaled_rams(needed, board, params, changed),
     )

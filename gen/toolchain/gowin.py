@@ -44,12 +44,14 @@ FLOW = Flow(
     cells={
         "luts": {"LUT[1-4]|ALU": 1, "RAM16SDP4|RAM16S4": 8, "RAM16SDP2|RAM16S2": 4, "RAM16SDP1|RAM16S1": 2},
         "ffs": {"DFF.*": 1},
+        "lut_rams": {"RAM16S.*": 1},
         "block_rams": {"(SP|SDP|SDPB|DP|DPB|pROM)(X9|X9B)?": 1},
         "dsps": {"MULT9X9": 0.5, "MULT18X18": 1, "MULT36X36": 4, "MULTALU.*|MULTADDALU.*": 2},
     },
     bels={
-        "luts": ("LUT4", "ALU"),
+        "luts": ("LUT4",),  # with those that became ALUs and RAMs
         "ffs": ("DFF",),
+        "lut_rams": ("RAM16SDP4",),
         "block_rams": ("BSRAM",),
         "dsps": ("MULT18X18",),
     },

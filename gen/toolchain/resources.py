@@ -17,10 +17,11 @@ CellWeights = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """LUTs, flip-flops, block RAMs, multipliers and single-port RAMs."""
+    """LUTs, flip-flops, RAMs made of LUTs, block RAMs, multipliers and single-port RAMs."""
 
     luts: int = 0
     ffs: int = 0
+    lut_rams: int = 0
     block_rams: int = 0
     dsps: int = 0
     sprams: int = 0
@@ -29,6 +30,7 @@ class Resources:
 RESOURCES = {
     "luts": "LUTs",
     "ffs": "flip-flops",
+    "lut_rams": "LUT RAMs",
     "block_rams": "block RAMs",
     "dsps": "multipliers",
     "sprams": "single-port RAMs",

@@ -31,6 +31,8 @@ class Device:
         Number of block RAMs.
     block_ram_shapes : tuple of (int, int)
         (depth, width in bits) of every way to use one, for one read port.
+    lut_rams : int
+        Number of RAMs of 16 words of 4 bits that LUTs can be turned into.
     dsps : int
         Multipliers of about 18 by 18 bits (16 by 16 on iCE40).
     sprams : int
@@ -43,6 +45,7 @@ class Device:
     ffs: int
     block_rams: int
     block_ram_shapes: tuple[tuple[int, int], ...]
+    lut_rams: int = 0
     dsps: int = 0
     sprams: int = 0
 

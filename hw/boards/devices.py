@@ -40,11 +40,12 @@ def _ecp5(name: str, luts: int, block_rams: int, dsps: int) -> Device:
         ffs=luts,
         block_rams=block_rams,
         block_ram_shapes=_RAM_18K,
+        lut_rams=luts // 8,
         dsps=dsps,
     )
 
 
-def _gowin(name: str, luts: int, ffs: int, block_rams: int, dsps: int) -> Device:
+def _gowin(name: str, luts: int, ffs: int, lut_rams: int, block_rams: int, dsps: int) -> Device:
     return Device(
         name=name,
         family=Family.GOWIN,
@@ -52,6 +53,7 @@ def _gowin(name: str, luts: int, ffs: int, block_rams: int, dsps: int) -> Device
         ffs=ffs,
         block_rams=block_rams,
         block_ram_shapes=_RAM_18K,
+        lut_rams=lut_rams,
         dsps=dsps,
     )
 
@@ -64,5 +66,5 @@ LFE5U_25F = _ecp5("LFE5U-25F", 24288, 56, 28)
 LFE5U_45F = _ecp5("LFE5U-45F", 43848, 108, 72)
 LFE5U_85F = _ecp5("LFE5U-85F", 83640, 208, 156)
 LFE5UM5G_85F = _ecp5("LFE5UM5G-85F", 83640, 208, 156)
-GW1NR_9C = _gowin("GW1NR-9C", 8640, 6480, 26, 20)
-GW2A_18 = _gowin("GW2A-18", 20736, 15552, 46, 48)
+GW1NR_9C = _gowin("GW1NR-9C", 8640, 6480, 270, 26, 20)
+GW2A_18 = _gowin("GW2A-18", 20736, 15552, 648, 46, 48)

@@ -11,6 +11,7 @@ from spikeloom.gen.plan import PlanOptions, make_plan
 from spikeloom.gen.toolchain import build as flow
 from spikeloom.gen.toolchain import process
 from spikeloom.gen.toolchain.build import build, selftest_params
+from spikeloom.gen.toolchain.flows import FLOWS
 from spikeloom.gen.toolchain.resources import Resources
 from spikeloom.hw.boards.registry import BOARDS
 from spikeloom.sim.golden.model import run_golden
@@ -64,6 +65,9 @@ def test_bitstream(tmp_path, board):
     assert list(dict.fromkeys(step for step, _ in lines)) == ["synthesis", "place and route", "packing"]
     stored = json.loads((result.bitstream.parent / "build.json").read_text())
     assert stored == json.loads(json.dumps({**result.as_json(), "bitstream": BITSTREAMS[board]}))
+    sites = json.loads((result.bitstream.parent / "nextpnr.json").read_text())["utilization"]
+    for resource, names in FLOWS[device.family].bels.items():
+        assert sum(sites[name]["available"] for name in names) == getattr(device, resource)
     read_build(tmp_path / "net")  # the build directory itself is as it was
 
 

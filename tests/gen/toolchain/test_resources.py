@@ -49,7 +49,7 @@ def test_names_are_the_fields():
         (
             ecp5.FLOW,
             {"LUT4": 100, "CCU2C": 10, "TRELLIS_DPR16X4": 3, "PFUMX": 7, "TRELLIS_FF": 50, "DP16KD": 4},
-            Resources(luts=132, ffs=50, block_rams=4),
+            Resources(luts=132, ffs=50, lut_rams=3, block_rams=4),
         ),
         (
             ice40.FLOW,
