@@ -133,7 +133,7 @@ class SignatureChecker(wiring.Component):
 
     Streams
     -------
-    i : in, words of `width` bits, always ready
+    i : in, words of `width` bits; not ready in one cycle after each sample
 
     Ports
     -----
@@ -159,10 +159,11 @@ class SignatureChecker(wiring.Component):
         waited = Signal(bits_for_unsigned(self.timeout_cycles))
         right, wrong, late = Signal(), Signal(), Signal()
 
-        m.d.comb += self.i.ready.eq(1)
+        # Not always ready, or synthesis would remove the accelerator's back-pressure: a cycle off a sample.
+        m.d.comb += self.i.ready.eq(~done)
         tick = self.i.payload[-2]  # nothing but its `last` means anything then
         m.d.sync += [
-            valid.eq(self.i.valid),
+            valid.eq(self.i.valid & self.i.ready),
             word.eq(Cat(self.i.payload[:-2] & ~tick.replicate(self.width - 2), self.i.payload[-2:])),
             done.eq(valid & word[-2:].all()),
         ]

@@ -10,7 +10,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 from spikeloom.hw.boards.lights import StatusLights
-from spikeloom.hw.selftest import SelfTest, SelfTestParams, TokenPlayer, output_signature
+from spikeloom.hw.selftest import SelfTest, SelfTestParams, SignatureChecker, TokenPlayer, output_signature
 
 INDEX_BITS = 6
 TICK = 1 << INDEX_BITS
@@ -113,6 +113,39 @@ def test_one_wrong_bit_fails_for_good(wrong_at):
     assert seen[-1] == (0, 1)
     assert ((1, 0) in seen) == (wrong_at >= len(expected))  # right samples before the wrong word
     assert all(state == (0, 1) for state in seen[seen.index((0, 1)) :])
+
+
+@pytest.mark.parametrize("words", [[3 << 10], [5, 3 << 10], [5, 1 << 10, 9, 7, 3 << 10]])
+@pytest.mark.parametrize("gaps", [0.0, 0.5])
+@pytest.mark.parametrize("wrong", [False, True])
+def test_checker_takes_samples_without_a_pause(words, gaps, wrong):
+    dut = SignatureChecker(width=12, expected=output_signature(words), timeout_cycles=1000)
+    rng = random.Random(3)
+    seen = []
+
+    async def bench(ctx):
+        for sample in range(40):
+            sent = [*words[:-1], 4, words[-1]] if wrong and sample == 30 else words
+            for word in sent:
+                while rng.random() < gaps:
+                    ctx.set(dut.i.valid, 0)
+                    await ctx.tick()
+                ctx.set(dut.i.valid, 1)
+                ctx.set(dut.i.payload, word)
+                ready = False
+                while not ready:
+                    *_, ready = await ctx.tick().sample(dut.i.ready)
+            seen.append((ctx.get(dut.passed), ctx.get(dut.failed)))
+        ctx.set(dut.i.valid, 0)
+        await ctx.tick().repeat(5)
+        seen.append((ctx.get(dut.passed), ctx.get(dut.failed)))
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert (1, 0) in seen
+    assert seen[-1] == ((0, 1) if wrong else (1, 0))
 
 
 def test_missing_and_extra_words_change_the_signature():
