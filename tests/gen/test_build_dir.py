@@ -137,6 +137,7 @@ def test_round_trip(build):
     assert again.rtlil.is_file()
     assert len(again.images) == 4
     samples, expected = again.vectors(), vectors()
+    assert samples is not None
     assert (samples.x == expected.x).all()
     assert (samples.output == expected.output).all()
 

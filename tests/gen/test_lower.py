@@ -202,7 +202,7 @@ def test_v_leak_is_shifted_away_where_membranes_start_there(file):
     assert np.array_equal(population.offset, [0.3, -0.2])
     assert not population.bias.any()
     assert not population.leak.any()
-    assert np.allclose(population.threshold, [0.7, 1.2])
+    assert population.threshold == pytest.approx([0.7, 1.2])
     assert np.allclose(population.reset_value, [-0.2, 0.3])
 
 
@@ -260,7 +260,7 @@ def test_scalar_parameters_broadcast(file):
     model = chain(affine(np.ones((3, 2))), node, outputs=())
     network = load_network(write(file, model))
     assert network.populations[0].shape == (3,)
-    assert np.array_equal(network.populations[0].threshold, [0.5] * 3)
+    assert network.populations[0].threshold == pytest.approx([0.5] * 3, abs=0)
 
 
 def test_input_shape_lost_to_scalar_parameters(file):
@@ -292,7 +292,7 @@ def test_threshold_after_a_leaky_integrator_spikes_without_reset(file):
     (population,) = load_network(write(file, model)).populations
     assert (population.name, population.kind, population.nodes) == ("thr", "LI+Threshold", ("li", "s", "thr"))
     assert population.reset is Reset.NONE
-    assert np.array_equal(population.threshold, [0.5, 1.0])
+    assert population.threshold == pytest.approx([0.5, 1.0], abs=0)
 
 
 def test_threshold_after_synapses_has_no_state(file):
@@ -300,7 +300,7 @@ def test_threshold_after_synapses_has_no_state(file):
     network = load_network(write(file, model))
     (population,) = network.populations
     assert (population.kind, population.beta, population.alpha) == ("Threshold", None, None)
-    assert np.array_equal(population.threshold, [0.5, 0.5])
+    assert population.threshold == pytest.approx([0.5, 0.5], abs=0)
     assert network.assumptions == ("framework = nir (no node has dynamics)", "compare = > (preset nir)")
 
 
