@@ -66,9 +66,7 @@ class Calibration:
 
     def _inputs(self) -> dict[str, np.ndarray]:
         ends = np.cumsum([0, *(node.size for node in self.network.inputs)])
-        return {
-            node.name: self.x[:, :, ends[k] : ends[k + 1]] for k, node in enumerate(self.network.inputs)
-        }
+        return {node.name: self.x[:, :, ends[k] : ends[k + 1]] for k, node in enumerate(self.network.inputs)}
 
     def ranges(self, population: Population, scale: np.ndarray, *, margin: float) -> SeenRanges:
         """Ranges of the states of one population."""

@@ -66,7 +66,9 @@ def check_options(network: Network, options: QuantiseOptions) -> None:
     ):
         for name in names:
             if name not in known:
-                raise UserError(f"Options for {kind} {name}, which does not exist; accepted: {', '.join(known)}")
+                raise UserError(
+                    f"Options for {kind} {name}, which does not exist; accepted: {', '.join(known)}"
+                )
     for name, population in populations.items():
         _check_lists(population, options)
         if any(projections[p].target == name for p in options.weights) and options.of(name).scale == AUTO:
@@ -97,5 +99,8 @@ def choose_input_max(options: QuantiseOptions, calibration: np.ndarray | None) -
     if options.input_max == AUTO:
         return seen
     if seen > int(options.input_max):
-        raise UserError(f"The calibration set has {seen} events of an input in a step, option input_max allows {options.input_max}")
+        raise UserError(
+            f"The calibration set has {seen} events of an input in a step; "
+            f"option input_max allows {options.input_max}"
+        )
     return int(options.input_max)

@@ -36,7 +36,9 @@ def common_scale(population: Population, weight: np.ndarray, options: Population
     for value in values[1:]:
         unit = _common_divisor(unit, value, floor)
         if values[0] / unit > 1 << 16:
-            raise _inexact(population, "weights are not integers of 16 bits times one number", "exact = false")
+            raise _inexact(
+                population, "weights are not integers of 16 bits times one number", "exact = false"
+            )
     return np.full(population.size, float(unit))
 
 

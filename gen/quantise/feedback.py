@@ -20,7 +20,7 @@ _BLOCK = 64  # columns between two matrix products
 
 
 def damped(moments: np.ndarray, damping: float) -> np.ndarray:
-    """Second moments with `damping` times their mean diagonal added, so that silent sources keep their weights."""
+    """Second moments with `damping` times their mean diagonal added: silent sources keep their weights."""
     mean = np.trace(moments, axis1=1, axis2=2) / moments.shape[1]
     ridge = np.where(mean > 0, damping * mean, 1.0).astype(moments.dtype)
     return moments + ridge[:, None, None] * np.eye(moments.shape[1], dtype=moments.dtype)

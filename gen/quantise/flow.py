@@ -95,7 +95,7 @@ def quantise(
     choices = {name: plain_choice(task) for name, task in tasks.items()}
     if seen is None:
         qnet = assemble(network, tasks, choices, input_max)
-        return qnet, make_report(network, qnet, tasks, choices, options, seen=None, outcome=None)
+        return qnet, make_report(qnet, tasks, choices, options, seen=None, outcome=None)
     return _calibrated(network, tasks, choices, options, seen, input_max)
 
 
@@ -121,7 +121,7 @@ def _calibrated(
         choices = wider
         outcome = measure(seen, assemble(network, tasks, choices, input_max))
     qnet = assemble(network, tasks, choices, input_max)
-    return qnet, make_report(network, qnet, tasks, choices, options, seen=seen, outcome=outcome)
+    return qnet, make_report(qnet, tasks, choices, options, seen=seen, outcome=outcome)
 
 
 def _parts(network: Network, options: QuantiseOptions, seen: Calibration) -> Iterator[Calibration]:
@@ -163,9 +163,7 @@ def _widen(tasks: Mapping[str, Task], choices: Choices, outcome: Outcome) -> Cho
             if count and getattr(options, field) == AUTO and 0 < getattr(formats, field) < most
         }
         if changes:
-            wider[name] = dataclasses.replace(
-                choices[name], formats=dataclasses.replace(formats, **changes)
-            )
+            wider[name] = dataclasses.replace(choices[name], formats=dataclasses.replace(formats, **changes))
     return wider
 
 

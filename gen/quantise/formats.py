@@ -13,7 +13,6 @@ from ..ir import Population
 from .integers import Formats, decay_factors, neuron_words, word_bits
 from .option_values import AUTO
 from .options import PopulationOptions
-from .proofs import Interval
 from .ranges import Ranges
 from .weight_grid import weight_limits
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,8 +20,18 @@ from ..errors import UserError
 from ..ir import Population, QuantisedPopulation
 from .proofs import accumulator_bits
 
-__all__ = ["SUBTRACTING", "Choice", "Formats", "build_population", "decay_factors", "neuron_words", "shared", "word_bits"]
+__all__ = [
+    "SUBTRACTING",
+    "Choice",
+    "Formats",
+    "build_population",
+    "decay_factors",
+    "neuron_words",
+    "shared",
+    "word_bits",
+]
 
+_WORD_LIMIT = 2.0**50  # beyond every format: `NeuronParams` refuses it
 _SAME = 1e-9  # relative: quotients this near to an integer are meant to be it
 SUBTRACTING = (Reset.SUBTRACT, Reset.TWO_STAGE_SUBTRACT, Reset.LATE_SUBTRACT)
 
@@ -60,43 +71,56 @@ class Choice:
     bias: np.ndarray | None = None
 
 
+class Words(NamedTuple):
+    """Integers of the neurons in state LSB, (neurons,), int64; None where a population has none."""
+
+    threshold: np.ndarray | None
+    reset_value: np.ndarray
+    bias: np.ndarray
+    leak: np.ndarray
+    v_min: np.ndarray | None
+
+
 def decay_factors(decay: np.ndarray, frac_bits: int) -> np.ndarray:
     """Nearest integer factors of ``decay`` in 0 .. 1."""
     return np.clip(np.rint(decay * (1 << frac_bits)), 0, 1 << frac_bits).astype(np.int64)
 
 
-def neuron_words(population: Population, scale: np.ndarray, frac_bits: int) -> dict[str, np.ndarray | None]:
-    """Threshold, reset value, bias, leak and v_min in state LSB, (neurons,), int64; None where absent.
+def neuron_words(population: Population, scale: np.ndarray, frac_bits: int) -> Words:
+    """Convert threshold, reset value, bias, leak and v_min.
 
     A threshold that is only compared is rounded so that no integer membrane changes sides: down for
     ``>``, up for ``>=``. Where it is subtracted too, and for the other words, to the nearest.
     """
     lsb = scale / 2.0**frac_bits
 
-    def word(value: np.ndarray | None) -> np.ndarray | None:
-        if value is None:
-            return None
+    def word(value: np.ndarray) -> np.ndarray:
         value = value if value.size else np.zeros_like(scale)
-        return np.rint(np.clip(value / lsb, -(2.0**47), 2.0**47 - 1)).astype(np.int64)
+        return np.rint(np.clip(value / lsb, -_WORD_LIMIT, _WORD_LIMIT - 1)).astype(np.int64)
 
-    threshold = word(population.threshold)
-    if population.threshold is not None and population.reset not in SUBTRACTING:
-        quotient = population.threshold / lsb
-        near = np.abs(quotient - np.rint(quotient)) <= _SAME * np.maximum(1, np.abs(quotient))
+    return Words(
+        threshold=None if population.threshold is None else _threshold_word(population, lsb),
+        reset_value=word(population.reset_value),
+        bias=word(population.bias),
+        leak=word(population.leak),
+        v_min=None if population.v_min is None else word(population.v_min),
+    )
+
+
+def _threshold_word(population: Population, lsb: np.ndarray) -> np.ndarray:
+    assert population.threshold is not None
+    quotient = np.clip(population.threshold / lsb, -_WORD_LIMIT, _WORD_LIMIT - 1)
+    word = np.rint(quotient)
+    if population.reset not in SUBTRACTING:
+        near = np.abs(quotient - word) <= _SAME * np.maximum(1, np.abs(quotient))
         side = np.floor(quotient) if population.compare is Compare.GT else np.ceil(quotient)
-        threshold = np.where(near, np.rint(quotient), side).astype(np.int64)
-    return {
-        "threshold": threshold,
-        "reset_value": word(population.reset_value),
-        "bias": word(population.bias),
-        "leak": word(population.leak),
-        "v_min": word(population.v_min),
-    }
+        word = np.where(near, word, side)
+    return word.astype(np.int64)
 
 
-def word_bits(words: dict[str, np.ndarray | None]) -> int:
+def word_bits(words: Words) -> int:
     """Membrane bits that hold the threshold and the reset value."""
-    held = [w for name in ("threshold", "reset_value") if (w := words[name]) is not None]
+    held = [word for word in (words.threshold, words.reset_value) if word is not None]
     return max([2, *(bits_for_signed(int(word.min()), int(word.max())) for word in held)])
 
 
@@ -117,9 +141,10 @@ def build_population(population: Population, choice: Choice, counts: np.ndarray)
     """
     formats = choice.formats
     words = neuron_words(population, choice.scale, formats.frac_bits)
-    words |= {n: w for n, w in (("threshold", choice.threshold), ("bias", choice.bias)) if w is not None}
-    if words["v_min"] is not None:  # below the format the membrane saturates anyway
-        words["v_min"] = np.maximum(words["v_min"], -(1 << (formats.state_bits - 1)))
+    threshold = words.threshold if choice.threshold is None else choice.threshold
+    v_min = words.v_min
+    if v_min is not None:  # below the format the membrane saturates anyway
+        v_min = np.maximum(v_min, -(1 << (formats.state_bits - 1)))
     try:
         neuron = NeuronParams(
             neurons=population.size,
@@ -132,7 +157,11 @@ def build_population(population: Population, choice: Choice, counts: np.ndarray)
             reset=population.reset,
             compare=population.compare,
             fire=population.fire,
-            **{name: shared(word) for name, word in words.items()},
+            threshold=None if threshold is None else shared(threshold),
+            reset_value=shared(words.reset_value),
+            bias=shared(words.bias if choice.bias is None else choice.bias),
+            leak=shared(words.leak),
+            v_min=None if v_min is None else shared(v_min),
         )
     except ValueError as error:
         raise UserError(f"Population {population.name}: {error}") from None
@@ -147,10 +176,8 @@ def build_population(population: Population, choice: Choice, counts: np.ndarray)
     )
 
 
-def shared(word: np.ndarray | None) -> PerNeuron | None:
+def shared(word: np.ndarray) -> PerNeuron:
     """One integer if all neurons have the same, else one a neuron."""
-    if word is None:
-        return None
     return int(word[0]) if (word == word[0]).all() else tuple(word.tolist())
 
 
@@ -158,7 +185,6 @@ def _decay(decay: np.ndarray | None, formats: Formats) -> DecayParams | None:
     if decay is None:
         return None
     factor = shared(decay_factors(decay, formats.decay_frac_bits))
-    assert factor is not None
     return DecayParams(factor=factor, frac_bits=formats.decay_frac_bits, rounding=formats.rounding)
 
 

@@ -67,7 +67,11 @@ def shared_moments(trace: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def neuron_moments(
-    population: Population, trace: np.ndarray, weight: np.ndarray, spikes: np.ndarray | None, neurons: np.ndarray
+    population: Population,
+    trace: np.ndarray,
+    weight: np.ndarray,
+    spikes: np.ndarray | None,
+    neurons: np.ndarray,
 ) -> np.ndarray:
     """Second moments of single neurons, (len(neurons), sources, sources).
 
@@ -88,7 +92,9 @@ def neuron_moments(
         steps = _heaviest(near)
         part = rows[steps]
         if spikes is not None and population.reset in _RESTARTING and population.beta is not None:
-            part = part - _forgotten(population, rows, spikes[:, :, neuron], steps, float(population.beta[neuron]))
+            part = part - _forgotten(
+                population, rows, spikes[:, :, neuron], steps, float(population.beta[neuron])
+            )
         moments[k] = (part * near[steps, None]).T @ part / len(rows) + everywhere
     return moments
 

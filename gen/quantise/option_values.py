@@ -3,34 +3,75 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
 from ..errors import UserError
 
-__all__ = ["AUTO", "Reader", "choice", "flag", "integer", "integers", "number", "read_option", "scale"]
+__all__ = [
+    "AUTO",
+    "Reader",
+    "check_keys",
+    "choice",
+    "flag",
+    "integer",
+    "integers",
+    "number",
+    "read_table",
+    "scale",
+]
 
 AUTO = "auto"
 Reader = tuple[Callable[[Any], Any], str]  # gives the value, or raises ValueError; what it accepts
 
 
-def read_option(reader: Reader, value: Any, *, option: str) -> Any:
-    """Value of one option in its own type.
+def read_table(table: Mapping[str, Any], readers: Mapping[str, Reader], *, where: str = "") -> dict[str, Any]:
+    """Values of `table` in their own types.
+
+    Parameters
+    ----------
+    table : mapping
+    readers : mapping
+        By accepted key.
+    where : str
+        What the options are for, in messages.
 
     Raises
     ------
     UserError
-        Names `option` and what it accepts.
+        An unknown key or a value that does not fit; names the option and what is accepted.
     """
+    check_keys(table, readers, where=where)
+    return {key: _read(readers[key], value, option=key + _of(where)) for key, value in table.items()}
+
+
+def check_keys(table: Iterable[str], accepted: Iterable[str], *, where: str = "") -> None:
+    """Refuse keys that are not in `accepted`.
+
+    Raises
+    ------
+    UserError
+        Names the key and what is accepted.
+    """
+    accepted = sorted(accepted)
+    for key in table:
+        if key not in accepted:
+            raise UserError(f"Option {key}{_of(where)} is unknown; accepted: {', '.join(accepted)}")
+
+
+def _of(where: str) -> str:
+    return f" of {where}" if where else ""
+
+
+def _read(reader: Reader, value: Any, *, option: str) -> Any:
     read, accepted = reader
     try:
         return read(value)
     except (ValueError, TypeError, OverflowError):
         text = str(value)
-        raise UserError(
-            f"Option {option} must be {accepted}, not {text if len(text) <= 40 else text[:37] + '...'}"
-        ) from None
+        text = text if len(text) <= 40 else text[:37] + "..."
+        raise UserError(f"Option {option} must be {accepted}, not {text}") from None
 
 
 def integer(low: int, high: int, *words: str) -> Reader:

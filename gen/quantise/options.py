@@ -1,24 +1,43 @@
-"""What a user may choose about the numbers: for the whole network, and for single populations.
-
-The same keys stand in a TOML table: the top level for every population, ``[population.NAME]`` for one, and
-``[projection.NAME]`` for integer weights that are given. `QuantiseReport.as_options` writes such a table.
-"""
+"""What a user may choose about the numbers: for the whole network, and for single populations."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 from ...hw.params import PerNeuron, Rounding
 from ..errors import UserError
-from ..toml_text import toml_text
-from .option_values import AUTO, Reader, choice, flag, integer, integers, number, read_option, scale
+from . import option_tables
+from .option_values import AUTO, Reader, choice, flag, integer, integers, number, read_table, scale
 
 __all__ = ["PopulationOptions", "QuantiseOptions"]
 
-POPULATION, PROJECTION, WEIGHTS = "population", "projection", "weights"
+_WORD = integers(1 << 47)
+_POPULATION: dict[str, Reader] = {
+    "weight_bits": integer(1, 16),
+    "state_bits": integer(2, 48, AUTO),
+    "synapse_bits": integer(2, 48, AUTO),
+    "frac_bits": integer(0, 16, AUTO),
+    "decay_frac_bits": integer(1, 16, AUTO),
+    "rounding": choice(Rounding),
+    "clip": number(0.001, 1, AUTO, "mse", "max"),
+    "scale": scale(AUTO),
+    "exact": flag(),
+    "threshold": _WORD,
+    "bias": _WORD,
+}
+_NETWORK: dict[str, Reader] = {
+    "search": flag(),
+    "candidates": integer(1, 64),
+    "tries": integer(1, 64, AUTO),
+    "max_samples": integer(1, 1 << 20, AUTO),
+    "input_max": integer(1, 255, AUTO),
+    "range_margin": number(1, 64),
+    "max_state_bits": integer(2, 48),
+    "horizon_steps": integer(1, 1 << 24),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +54,8 @@ class PopulationOptions:
     frac_bits : int or "auto"
         State bits below the weight LSB, 0 .. 16. "auto": so many that rounding the decays costs little.
     decay_frac_bits : int or "auto"
-        Fraction bits of decay factors, 1 .. 16. "auto": the time constants change by less than 0.4 %.
+        Fraction bits of decay factors, 1 .. 16. "auto": the time constants change by less than 0.4 %,
+        as far as 16 bits allow.
     rounding : Rounding
         Of the decays.
     clip : "auto", "mse", "max" or float
@@ -49,6 +69,11 @@ class PopulationOptions:
         an error. An automatic scale is the greatest that all weights are multiples of.
     threshold, bias : int, tuple of int or None
         Given integers in state LSB; None: from the network.
+
+    Raises
+    ------
+    UserError
+        A value that does not fit; names the option and what is accepted.
     """
 
     weight_bits: int = 8
@@ -64,7 +89,7 @@ class PopulationOptions:
     bias: PerNeuron | None = None
 
     def __post_init__(self) -> None:
-        _read_fields(self, _POPULATION_READERS, "")
+        _read_fields(self, _POPULATION)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +123,11 @@ class QuantiseOptions:
         Widest automatic state, 2 .. 48.
     horizon_steps : int
         Length of a sample that ranges are proven for without a calibration set.
+
+    Raises
+    ------
+    UserError
+        A value that does not fit; names the option and what is accepted.
     """
 
     defaults: PopulationOptions = field(default_factory=PopulationOptions)
@@ -113,10 +143,12 @@ class QuantiseOptions:
     horizon_steps: int = 256
 
     def __post_init__(self) -> None:
-        _read_fields(self, _NETWORK_READERS, "")
-        for name, fields in self.populations.items():
-            _check_keys(fields, _POPULATION_READERS, f"population {name}")
-            _read_table(fields, _POPULATION_READERS, f" of population {name}")
+        _read_fields(self, _NETWORK)
+        populations = {
+            name: read_table(table, _POPULATION, where=f"population {name}")
+            for name, table in self.populations.items()
+        }
+        object.__setattr__(self, "populations", populations)
         for name, text in self.weights.items():
             if not isinstance(text, str):
                 raise UserError(f"Option weights of projection {name} must be packed text")
@@ -127,111 +159,37 @@ class QuantiseOptions:
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> QuantiseOptions:
-        """Options of a table as `tomllib` reads it.
+        """Options of a table as `tomllib` reads it; see `option_tables`.
 
         Raises
         ------
         UserError
             An unknown key or a value that does not fit; names it and what is accepted.
         """
-        keys = {**_NETWORK_READERS, **_POPULATION_READERS, POPULATION: None, PROJECTION: None}
-        _check_keys(table, keys, "")
-        populations = _tables(table, POPULATION)
-        projections = _tables(table, PROJECTION)
-        for name, fields in projections.items():
-            _check_keys(fields, {WEIGHTS: None}, f"projection {name}")
-        network = _read_table({k: v for k, v in table.items() if k in _NETWORK_READERS}, _NETWORK_READERS, "")
-        defaults = {key: value for key, value in table.items() if key in _POPULATION_READERS}
+        parts = option_tables.split(table, network=_NETWORK, population=_POPULATION)
         return cls(
-            defaults=PopulationOptions(**defaults),
-            populations={
-                name: _read_table(fields, _POPULATION_READERS, f" of population {name}", check=True)
-                for name, fields in populations.items()
-            },
-            weights={name: fields[WEIGHTS] for name, fields in projections.items() if WEIGHTS in fields},
-            **network,
+            defaults=PopulationOptions(**parts.defaults),
+            populations=parts.populations,
+            weights=parts.weights,
+            **parts.network,
         )
 
     def to_table(self) -> dict[str, Any]:
         """Every choice as plain data, which `from_table` reads back; what is not set is left out."""
-        table = {name: getattr(self, name) for name in _NETWORK_READERS} | _plain_fields(self.defaults)
-        if self.populations:
-            table[POPULATION] = {name: _plain(fields) for name, fields in self.populations.items()}
-        if self.weights:
-            table[PROJECTION] = {name: {WEIGHTS: text} for name, text in self.weights.items()}
-        return _plain(table)
+        return option_tables.join(
+            network={name: getattr(self, name) for name in _NETWORK},
+            defaults={name: getattr(self.defaults, name) for name in _POPULATION},
+            populations=self.populations,
+            weights=self.weights,
+        )
 
     def to_toml(self) -> str:
         """`to_table` as TOML text."""
-        return toml_text(self.to_table())
+        return option_tables.toml_text(self.to_table())
 
 
-_WORD = integers(1 << 47)
-_POPULATION_READERS: dict[str, Reader] = {
-    "weight_bits": integer(1, 16),
-    "state_bits": integer(2, 48, AUTO),
-    "synapse_bits": integer(2, 48, AUTO),
-    "frac_bits": integer(0, 16, AUTO),
-    "decay_frac_bits": integer(1, 16, AUTO),
-    "rounding": choice(Rounding),
-    "clip": number(0.001, 1, AUTO, "mse", "max"),
-    "scale": scale(AUTO),
-    "exact": flag(),
-    "threshold": _WORD,
-    "bias": _WORD,
-}
-_NETWORK_READERS: dict[str, Reader] = {
-    "search": flag(),
-    "candidates": integer(1, 64),
-    "tries": integer(1, 64, AUTO),
-    "max_samples": integer(1, 1 << 20, AUTO),
-    "input_max": integer(1, 255, AUTO),
-    "range_margin": number(1, 64),
-    "max_state_bits": integer(2, 48),
-    "horizon_steps": integer(1, 1 << 24),
-}
-
-
-def _read_fields(options: object, readers: Mapping[str, Reader], where: str) -> None:
-    for name, reader in readers.items():
-        value = read_option(reader, getattr(options, name), option=name + where)
+def _read_fields(options: object, readers: Mapping[str, Reader]) -> None:
+    """Put every field into its own type."""
+    fields = {name: getattr(options, name) for name in readers}
+    for name, value in read_table(fields, readers).items():
         object.__setattr__(options, name, value)
-
-
-def _read_table(
-    table: Mapping[str, Any], readers: Mapping[str, Reader], where: str, *, check: bool = False
-) -> dict[str, Any]:
-    if check:
-        _check_keys(table, readers, where.removeprefix(" of "))
-    return {name: read_option(readers[name], value, option=name + where) for name, value in table.items()}
-
-
-def _check_keys(table: Mapping[str, Any], accepted: Iterable[str], where: str) -> None:
-    accepted = list(accepted)
-    for key in table:
-        if key not in accepted:
-            _unknown(key, accepted, where)
-
-
-def _unknown(key: str, accepted: Iterable[str], where: str) -> NoReturn:
-    place = f" of {where}" if where else ""
-    raise UserError(f"Option {key}{place} is unknown; accepted: {', '.join(sorted(accepted))}")
-
-
-def _tables(table: Mapping[str, Any], key: str) -> Mapping[str, Mapping[str, Any]]:
-    tables = table.get(key, {})
-    if not isinstance(tables, Mapping) or not all(isinstance(item, Mapping) for item in tables.values()):
-        raise UserError(f"Option {key} must be tables, as in [{key}.NAME]")
-    return tables
-
-
-def _plain_fields(options: PopulationOptions) -> dict[str, Any]:
-    return _plain({name: getattr(options, name) for name in _POPULATION_READERS})
-
-
-def _plain(table: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Rounding) else value
-        for name, value in table.items()
-        if value is not None
-    }

@@ -21,6 +21,8 @@ from .weight_grid import max_scale, mse_scale, nearest, weight_limits
 
 __all__ = ["Task", "final_formats", "given_scale", "plain_choice", "scale_floor"]
 
+_TINY = 1e-30  # no scale is smaller: quotients stay finite
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Task:
@@ -105,23 +107,31 @@ def given_scale(task: Task) -> np.ndarray | None:
     return np.broadcast_to(np.asarray(task.options.scale, np.float64), task.population.size).copy()
 
 
-def scale_floor(task: Task) -> np.ndarray:
-    """Smallest scales at which threshold and reset value fit the membrane, (neurons,).
+def scale_floor(task: Task, *, frac_bits: int = 0) -> np.ndarray:
+    """Smallest scales at which threshold and reset value fit the membrane with `frac_bits`, (neurons,).
 
     A neuron whose weights are so small that it could not reach its threshold with thousands of events
     would make the membranes of all neurons wide; it gets coarser weights instead.
     """
     population, options = task.population, task.options
-    held = np.zeros(population.size)
-    for values in (population.threshold, population.reset_value):
-        if values is not None and values.size:
-            held = np.maximum(held, np.abs(values))
+    held = _largest(population.size, population.threshold, population.reset_value)
+    driven = np.maximum(held, _largest(population.size, population.bias, population.leak))
     given = isinstance(options.state_bits, int)
     bits = int(options.state_bits) if given else task.network_options.max_state_bits
-    fraction = int(options.frac_bits) if isinstance(options.frac_bits, int) else 0
+    fraction = options.frac_bits if isinstance(options.frac_bits, int) else frac_bits
     fits = held * 2.0**fraction / ((1 << (bits - 1)) - 1)
-    floor = np.maximum(fits, held / (1 << (options.weight_bits + 10)))
-    return np.where(floor > 0, floor, np.finfo(float).tiny)
+    floor = np.maximum(fits, driven / (1 << (options.weight_bits + 10)))
+    silent = np.array([not row.any() for row in task.synapses.weight])
+    if not population.spiking:  # one scale for all
+        floor, silent = floor.max(), silent.all()
+    floor = np.where(floor > _TINY, floor, np.where(silent, 1.0, _TINY))
+    return np.broadcast_to(floor, population.size)
+
+
+def _largest(neurons: int, *words: np.ndarray | None) -> np.ndarray:
+    """Largest magnitude of several words of each neuron."""
+    given = [np.abs(word) for word in words if word is not None and word.size]
+    return np.max([np.zeros(neurons), *given], axis=0)
 
 
 def _scale(task: Task) -> np.ndarray:
@@ -137,8 +147,7 @@ def _scale(task: Task) -> np.ndarray:
         scale = mse_scale(rows, options.weight_bits)
     else:
         scale = max_scale(rows, options.weight_bits) * (1.0 if options.clip == "max" else float(options.clip))
-    scale = np.maximum(np.broadcast_to(scale, task.population.size), scale_floor(task))
-    return np.where(scale > np.finfo(float).tiny, scale, 1.0)
+    return np.maximum(np.broadcast_to(scale, task.population.size), scale_floor(task))
 
 
 def _weight(task: Task, scale: np.ndarray) -> np.ndarray:

@@ -65,19 +65,19 @@ class ProvenRanges:
         words = neuron_words(self.population, self.scale, frac_bits)
         slack = 1.0 if self.rounding is Rounding.FLOOR else 0.0
         acc = accumulator_interval(self.weight, self.counts)
-        drive, current = _times(acc, np.full(len(self.scale), 2.0**frac_bits)) + words["bias"], None
+        drive, current = _times(acc, np.full(len(self.scale), 2.0**frac_bits)) + words.bias, None
         if self.population.alpha is not None:
             drive = current = state_interval(
                 drive, self._decay(self.population.alpha), steps=self.steps, slack=slack
             )
         membrane = state_interval(
-            drive + words["leak"],
+            drive + words.leak,
             self._decay(self.population.beta),
             steps=self.steps,
             reset=self.population.reset,
-            threshold=words["threshold"],
-            reset_value=words["reset_value"],
-            v_min=words["v_min"],
+            threshold=words.threshold,
+            reset_value=words.reset_value,
+            v_min=words.v_min,
             slack=slack,
         )
         return _times(membrane, _SAFE), None if current is None else _times(current, _SAFE)

@@ -13,6 +13,18 @@ from .options import QuantiseOptions
 __all__ = ["PopulationReport", "QuantiseReport"]
 
 
+_PINNED = (
+    "weight_bits",
+    "state_bits",
+    "frac_bits",
+    "decay_frac_bits",
+    "rounding",
+    "scale",
+    "threshold",
+    "bias",
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class PopulationReport:
     """One population.
@@ -27,22 +39,22 @@ class PopulationReport:
     threshold, bias : int, tuple of int or None
         Integers that are not the network's own, in state LSB.
     weights : str
-        "nearest" to the network's weights, "searched", "given" or "exact".
-    exact : bool
-        Whether no weight changed at all.
+        "nearest" integers of the network's weights, "searched", "given", or "exact".
     weight_error : float
         Root mean square of the weight errors over that of the weights.
     clipped : float
         Fraction of the weights beyond the largest integer.
     ranges : str
-        How state bits were found: "proven" (no input of `horizon_steps` steps saturates), "capped" (they would be wider), "seen" on the
-        calibration set, or "given".
+        How state bits were found: "proven" (no input of `QuantiseOptions.horizon_steps` steps saturates),
+        "capped" (that would take more than `max_state_bits`), "seen" on the calibration set, or "given".
     unit : str
-        Of the next two: "thresholds", or "weight LSB" for an analog population.
+        Of membranes here: "thresholds", or "weight LSB" for a population without.
+    membrane_holds : float
+        Magnitude that the state bits hold, of the neuron with the narrowest range.
     membrane_seen : tuple of float or None
-        Lowest and highest membrane of the float network on the calibration set, with its offset left out.
-    membrane_holds : tuple of float
-        Lowest and highest membrane that the format holds, of the neuron with the narrowest range.
+        Lowest and highest membrane of any neuron of the float network on the calibration set.
+    state_used : float or None
+        Fraction of its state range that the neuron with the least room used there.
     disagreement : float or None
         Fraction of spikes, of neurons and steps of the calibration set, that differ from the float network's.
     rate_float, rate_quantised : float or None
@@ -63,13 +75,13 @@ class PopulationReport:
     threshold: PerNeuron | None
     bias: PerNeuron | None
     weights: str
-    exact: bool
     weight_error: float
     clipped: float
     ranges: str
     unit: str
-    membrane_seen: tuple[float, ...] | None
-    membrane_holds: tuple[float, ...]
+    membrane_holds: float
+    membrane_seen: tuple[float, ...] | None = None
+    state_used: float | None = None
     disagreement: float | None = None
     rate_float: float | None = None
     rate_quantised: float | None = None
@@ -77,7 +89,15 @@ class PopulationReport:
 
     def options(self) -> dict[str, Any]:
         """Fields of `PopulationOptions` that pin this choice."""
-        names = ("weight_bits", "state_bits", "frac_bits", "decay_frac_bits", "rounding", "scale", "threshold")
+        names = (
+            "weight_bits",
+            "state_bits",
+            "frac_bits",
+            "decay_frac_bits",
+            "rounding",
+            "scale",
+            "threshold",
+        )
         pinned = {name: getattr(self, name) for name in (*names, "bias")}
         if self.synapse_bits:
             pinned["synapse_bits"] = self.synapse_bits

@@ -9,15 +9,18 @@ import numpy as np
 
 from ..ir import Network, Population
 from .calibration import Calibration
-from .integers import Choice
+from .formats import auto_frac_bits
+from .integers import Choice, Formats, neuron_words, word_bits
 from .moments import undecided_membrane
 from .option_values import AUTO
 from .plain import Task, final_formats, given_scale, scale_floor
-from .search import Evidence, search_weights
-from .trial import Listener, Trial
+from .rounding import Evidence
+from .search import search_weights
+from .trial import Candidates, Listener, Trial
 
 __all__ = ["search_population"]
 
+_LESS_RANGE = 5  # bits of range that may be given up
 _SPARE_BITS = 2  # in trials, where scales are smaller than the one the formats are for
 
 
@@ -44,38 +47,60 @@ def search_population(
     weights_given = any(name in task.network_options.weights for name in task.synapses.columns)
     if options.exact or weights_given or options.clip != AUTO:
         return plain
+    events = seen.events(population.name, spikes)
     trial = Trial(
         simulate=seen.simulate,
         population=population,
-        events=seen.events(population.name, spikes),
+        events=events,
         reference=(seen.run.spikes if population.spiking else seen.run.membranes)[population.name],
         listener=listener_of(seen.network, population),
         weight_bits=options.weight_bits,
         formats=_roomy(task, plain),
+        threshold=plain.threshold,
+        bias=plain.bias,
     )
+    plain = _best_fraction(task, plain, trial)
+    trial = dataclasses.replace(trial, formats=_roomy(task, plain))
     found = search_weights(
         trial,
         task.synapses.weight,
-        _evidence(task, seen),
+        _evidence(task, seen, events),
         candidates=task.network_options.candidates,
         scale=given_scale(task),
-        floor=scale_floor(task),
+        floor=scale_floor(task, frac_bits=plain.formats.frac_bits if options.state_bits != AUTO else 0),
         shared_scale=not population.spiking,
+        threshold=population.spiking and options.threshold is None,
     )
     scale, weight = found.scale[0], found.weight[0].astype(np.int32)
-    threshold = plain.threshold
-    if found.threshold is not None and threshold is None:
-        threshold = found.threshold[0]
     return dataclasses.replace(
         plain,
         scale=scale,
         weight=weight,
-        threshold=threshold,
+        threshold=plain.threshold if found.threshold is None else found.threshold[0],
         formats=final_formats(task, plain.formats, scale, weight),
     )
 
 
-def _roomy(task: Task, plain: Choice):
+def _best_fraction(task: Task, plain: Choice, trial: Trial) -> Choice:
+    """Trade range for fraction where given state bits leave less fraction than rounding the decays wants."""
+    options, formats = task.options, plain.formats
+    if options.state_bits == AUTO or options.frac_bits != AUTO:
+        return plain
+    wanted = auto_frac_bits(task.population, plain.scale, weight_bits=plain.weight_bits, steps=task.steps)
+    choices = [plain]
+    for frac_bits in range(formats.frac_bits + 1, min(wanted, formats.frac_bits + _LESS_RANGE) + 1):
+        if word_bits(neuron_words(task.population, plain.scale, frac_bits)) <= formats.state_bits:
+            choices.append(
+                dataclasses.replace(plain, formats=dataclasses.replace(formats, frac_bits=frac_bits))
+            )
+    candidates = Candidates(scale=plain.scale[None], weight=plain.weight[None])
+    errors = [
+        dataclasses.replace(trial, formats=choice.formats).errors(candidates).mean() for choice in choices
+    ]
+    return choices[int(np.argmin(errors))]
+
+
+def _roomy(task: Task, plain: Choice) -> Formats:
     formats = plain.formats
     changes = {
         field: min(48, getattr(formats, field) + _SPARE_BITS)
@@ -97,17 +122,22 @@ def listener_of(network: Network, population: Population) -> Listener:
     return Listener(decays=tuple(float(d.mean()) for d in (target.alpha, target.beta) if d is not None))
 
 
-def _evidence(task: Task, seen: Calibration) -> Evidence:
+def _evidence(task: Task, seen: Calibration, events: np.ndarray) -> Evidence:
     population = task.population
+    membrane = seen.run.membranes[population.name]
     if population.threshold is None:
-        shape = seen.run.membranes[population.name].shape
-        return Evidence(value=np.zeros(shape, np.float32), spikes=None)
+        return Evidence(value=np.zeros(membrane.shape, np.float32), spikes=None, events=events)
     if population.alpha is not None:
         drive = seen.run.currents[population.name]
     else:
-        events = seen.events(population.name)
-        drive = events.reshape(-1, events.shape[2]).astype(np.float32) @ task.synapses.weight.T.astype(np.float32)
-        drive = drive.reshape(*events.shape[:2], -1) + (population.bias if population.bias.size else 0.0)
+        drive = _input(task, seen.events(population.name))
     spikes = seen.run.spikes[population.name]
-    value = undecided_membrane(population, drive, seen.run.membranes[population.name], spikes)
-    return Evidence(value=value, spikes=spikes)
+    value = undecided_membrane(population, drive, membrane, spikes)
+    return Evidence(value=value, spikes=spikes, events=events)
+
+
+def _input(task: Task, events: np.ndarray) -> np.ndarray:
+    """Input of each neuron and step of the float network."""
+    rows = events.reshape(-1, events.shape[2]).astype(np.float32)
+    drive = (rows @ task.synapses.weight.T.astype(np.float32)).reshape(*events.shape[:2], -1)
+    return drive + (task.population.bias if task.population.bias.size else 0.0)

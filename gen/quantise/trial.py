@@ -32,7 +32,7 @@ class Candidates:
     scale : ndarray
         (candidates, neurons)
     weight : ndarray
-        (candidates, neurons, sources), integers.
+        (candidates, neurons, sources), int16.
     threshold : ndarray or None
         (candidates, neurons), int64, in state LSB; None: from the network.
     """
@@ -74,6 +74,8 @@ class Trial:
     listener : Listener
     weight_bits, formats
         As in `Choice`.
+    threshold, bias : ndarray or None
+        As in `Choice`: given integers, (neurons,).
     """
 
     simulate: Simulator
@@ -83,12 +85,14 @@ class Trial:
     listener: Listener
     weight_bits: int
     formats: Formats
+    threshold: np.ndarray | None = None
+    bias: np.ndarray | None = None
 
     def errors(self, candidates: Candidates) -> np.ndarray:
         """Error of each candidate of each neuron, (candidates, neurons)."""
         tried, neurons = candidates.scale.shape
         samples, steps = self.events.shape[:2]
-        width = max(1, _MAX_VALUES // (samples * steps * tried))
+        width = max(1, _MAX_VALUES // (tried * max(samples * steps, self.events.shape[2])))
         parts = [
             self._errors(candidates, np.arange(start, min(neurons, start + width)))
             for start in range(0, neurons, width)
@@ -98,12 +102,16 @@ class Trial:
     def _errors(self, candidates: Candidates, neurons: np.ndarray) -> np.ndarray:
         tried = len(candidates.scale)
         scale = candidates.scale[:, neurons].reshape(-1)
+        thresholds = candidates.threshold
+        if thresholds is None and self.threshold is not None:
+            thresholds = np.broadcast_to(self.threshold, candidates.scale.shape)
         choice = Choice(
             weight_bits=self.weight_bits,
             formats=self.formats,
             scale=scale,
             weight=candidates.weight[:, neurons].reshape(len(scale), -1),
-            threshold=None if candidates.threshold is None else candidates.threshold[:, neurons].reshape(-1),
+            threshold=None if thresholds is None else thresholds[:, neurons].reshape(-1),
+            bias=None if self.bias is None else np.tile(self.bias[neurons], tried),
         )
         answer = self._run(replicate(self.population, np.tile(neurons, tried)), choice)
         answer = answer.reshape(*answer.shape[:2], tried, len(neurons))
