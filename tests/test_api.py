@@ -36,7 +36,8 @@ def test_the_example_of_the_readme(small: Small, tmp_path: Path) -> None:
     """The lines in README.md run as they stand, with files of these names."""
     readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
     block = readme.split("```python\n")[1].split("```")[0]
-    for name, file in {"model.nir": small.model, "calibration.npz": small.data, "test.npz": small.data}.items():
+    files = {"model.nir": small.model, "calibration.npz": small.data, "test.npz": small.data}
+    for name, file in files.items():
         (tmp_path / name).write_bytes(file.read_bytes())
     lines = [line for line in block.splitlines() if "board=" not in line and ".bitstream" not in line]
     done = subprocess.run(

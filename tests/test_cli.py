@@ -234,6 +234,22 @@ def test_build_makes_a_bitstream(cli: Cli, small: Small) -> None:
     assert f"{BOARDS['icebreaker'].programmer} {table['bitstream']}" in outcome.out
 
 
+@pytest.mark.slow
+@pytest.mark.build
+def test_demo(cli: Cli) -> None:
+    outcome = cli("demo", "--json", "demo.json")
+    assert outcome.code == 0, outcome.err
+    table = json.loads(Path("demo.json").read_text())
+    assert table.keys() == {"verify", "build", "us_per_sample", "wall_s", "ok", "directory"}
+    assert table["verify"].keys() >= RUN_KEYS
+    assert table["build"].keys() >= BUILD_KEYS
+    assert (table["verify"]["samples"], table["verify"]["mismatches"], table["ok"]) == (450, 0, True)
+    assert table["verify"]["accuracy"] > 0.97
+    assert Path(table["build"]["bitstream"]).is_file()
+    for word in ("0 mismatches in 54000 values", "demo/summary.md", "Assumed, because the file does not say"):
+        assert word in outcome.out
+
+
 def test_encode(cli: Cli) -> None:
     np.savez("in.npz", x=np.linspace(0, 1, 12).reshape(2, 6), y=np.array([1, 0]))
     for out in ("a.npz", "b.npz"):
