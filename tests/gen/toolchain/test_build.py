@@ -26,7 +26,15 @@ BITSTREAMS = {
 }
 
 
-def compiled(folder, sizes=(9, 6, 5), *, bits=4, lanes="auto", update_lanes="auto", vectors=True):
+def compiled(
+    folder,
+    sizes=(9, 6, 5),
+    *,
+    bits=4,
+    lanes: int | str = "auto",
+    update_lanes: int | str = "auto",
+    vectors=True,
+):
     qnet = quantised_chain(sizes, bits=bits, seed=4)
     x = (np.random.default_rng(2).random((3, 4, sizes[0])) < 0.5).astype(np.uint8)
     stored = Vectors(x=x, output=run_golden(qnet, x).output) if vectors else None
@@ -51,6 +59,7 @@ def test_bitstream(tmp_path, board):
     result = build(directory, board=board, seed=3, progress=lambda *line: lines.append(line))
     device = BOARDS[board].device
     assert result.bitstream == tmp_path / "net" / "board" / board / BITSTREAMS[board]
+    assert result.bitstream is not None
     assert result.bitstream.stat().st_size > 1000
     assert 200 < result.luts < device.luts
     assert 200 < result.ffs < device.ffs

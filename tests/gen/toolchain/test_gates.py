@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from amaranth.back import rtlil
+from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]  (no stub)
 from spikeloom.gen.emit import emit_rtlil
 from spikeloom.gen.plan import PlanOptions, make_plan
 from spikeloom.gen.toolchain.selftest_words import event_words, output_words

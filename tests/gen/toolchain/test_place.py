@@ -6,11 +6,13 @@ import re
 import pytest
 from spikeloom.gen.errors import UserError
 from spikeloom.gen.toolchain import ecp5, ice40
+from spikeloom.gen.toolchain.flows import FLOWS
 from spikeloom.gen.toolchain.netlist import PASSES, apply_passes
 from spikeloom.gen.toolchain.place import read_report
 from spikeloom.gen.toolchain.resources import Resources
 from spikeloom.gen.toolchain.timing import read_critical_path
 from spikeloom.hw.boards.device import Family
+from spikeloom.hw.boards.registry import BOARDS
 
 
 def hop(kind, delay, source, sink):
@@ -79,6 +81,7 @@ def test_critical_path_in_words():
         "3.5 ns from a.sum to accelerator.b.v through 2 cells:"
         " clock to output 0.5, logic 0.8, routing 2.0, setup 0.2"
     )
+    assert path is not None
     assert path.total_ns == pytest.approx(3.5)
 
 
@@ -109,3 +112,20 @@ def test_netlist_passes_run_in_order(tmp_path):
     apply_passes(netlist, passes)
     assert json.loads(netlist.read_text()) == {"modules": {}, "seen": ["first", "second"]}
     assert set(PASSES) == set(Family)
+
+
+@pytest.mark.parametrize(
+    ("board", "options"),
+    [
+        ("ulx3s_12f", "--12k --package CABGA381 --speed 6"),
+        ("orangecrab_85f", "--85k --package CSFBGA285 --speed 8"),
+        ("ecpix5_85f", "--um5g-85k --package CABGA554 --speed 8"),
+        ("icebreaker", "--up5k --package sg48"),
+        ("tinyfpga_bx", "--lp8k --package cm81"),
+        ("tang_nano_9k", "--device GW1NR-LV9QN88PC6/I5 --vopt family=GW1N-9C --vopt cst=top.cst"),
+        ("tang_primer_20k", "--device GW2A-LV18PG256C8/I7 --vopt family=GW2A-18 --vopt cst=top.cst"),
+    ],
+)
+def test_nextpnr_is_told_the_device(board, options):
+    found = FLOWS[BOARDS[board].family].place_options(BOARDS[board])
+    assert " ".join(found).startswith(f"{options} --json top.json")

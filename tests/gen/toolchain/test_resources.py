@@ -107,9 +107,9 @@ def test_the_advice_fits():
     board = BOARDS["icebreaker"]
     params = chain(MNIST)
     text = refusal(check_memory, params, board)
-    bits = int(re.search(r"--weight-bits (\d+)", text).group(1))
+    bits = int(re.findall(r"--weight-bits (\d+)", text)[0])
     check_memory(chain(MNIST, weight_bits=bits), board)
-    for name in re.search(r"; board (.*?) would fit", text).group(1).split(", "):
+    for name in re.findall(r"; board (.*?) would fit", text)[0].split(", "):
         check_memory(params, BOARDS[name])
 
 
@@ -120,7 +120,7 @@ def test_fewer_lanes_can_save_block_rams():
     needed = Resources(block_rams=predict_block_rams(params, device))
     assert needed.block_rams > device.block_rams
     text = refusal(check_fit, needed, BOARDS["tang_nano_9k"], params)
-    lanes = int(re.search(r"--lanes (\d+)", text).group(1))
+    lanes = int(re.findall(r"--lanes (\d+)", text)[0])
     assert predict_block_rams(chain(((128, 512),), lanes=lanes), device) <= device.block_rams
     assert predict_block_rams(chain(((128, 512),), lanes=2 * lanes), device) > device.block_rams
 
