@@ -3,6 +3,7 @@
 import itertools
 import random
 import re
+from typing import Any
 
 import pytest
 from amaranth import Const, Elaboratable, Module, Mux, Signal, unsigned
@@ -22,6 +23,9 @@ class Counter(wiring.Component):
 
     The bits of a tick that mean nothing are never the same.
     """
+
+    events: Any
+    out: Any
 
     def __init__(self, *, width=12, wrong_at=None, hang_at=None):
         self.width, self.wrong_at, self.hang_at = width, wrong_at, hang_at

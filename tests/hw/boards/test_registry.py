@@ -24,7 +24,7 @@ PARAMS = AcceleratorParams(
 )
 
 
-@pytest.fixture(params=BOARDS.values(), ids=BOARDS)
+@pytest.fixture(params=BOARDS.values(), ids=list(BOARDS))
 def board(request):
     return request.param
 
