@@ -70,39 +70,31 @@ class CoreClock:
         """Send a step's events and tick to all `branches`."""
         silent = self.only_last and not last
         tokens = self._groups_of(step) * (0 if silent else 1)
-        popped = self.popped[-1]
         for group in range(self.groups):
-            there = np.maximum(self.start + self.to_scan + group, popped + 1)
-            popped = self._send_group(tokens[:, group], there, popped, branches, last)
-        there = np.maximum(self.start + self.to_scan + self.groups - 1, popped + 1)
-        # the tick shares the final group's entry: no new entry to wait for
-        scan = np.where(tokens[:, -1] > 0, self.room, np.maximum(there, self.room))
+            self._send_group(tokens[:, group], self.start + self.to_scan + group, branches, last)
+        scan = np.maximum(self.start + self.to_scan + self.groups - 1, self.room)
         self.popped = [*self.popped[1:], scan]
         self.room = scan if silent else np.maximum.reduce([scan, *(b.tick(scan + 1) for b in branches)])
 
     def _send_group(
-        self, sent: np.ndarray, there: np.ndarray, popped: np.ndarray, branches: Sequence[Branch], last: bool
-    ) -> np.ndarray:
-        """Send a group's events; the cycle in which its entry left the queue."""
+        self, sent: np.ndarray, there: np.ndarray, branches: Sequence[Branch], last: bool
+    ) -> None:
+        """Send the events of a group that can be scanned from cycle `there` on."""
         if len(branches) == 1 and type(branches[0].entry) is Entry:
-            return self._send_straight(sent, there, popped, branches[0].entry)
+            self._send_straight(sent, there, branches[0].entry)
+            return
         scan = np.maximum(there, self.room)
         for place in range(int(sent.max(initial=0))):
             mask = sent > place
             taken = np.maximum.reduce(
                 [scan + 1, *(branch.event(scan + 1, mask, last) for branch in branches)]
             )
-            popped = np.where(mask, scan, popped)
             self.room = np.where(mask, taken, self.room)
             scan = np.where(mask, taken, scan)
-        return popped
 
-    def _send_straight(
-        self, sent: np.ndarray, there: np.ndarray, popped: np.ndarray, entry: Entry
-    ) -> np.ndarray:
+    def _send_straight(self, sent: np.ndarray, there: np.ndarray, entry: Entry) -> None:
         """The same in one go: tokens to a single consumer follow each other by its service time."""
         any_sent = sent > 0
-        first = np.maximum(there, self.room)
-        self.room = np.where(any_sent, first + sent * entry.groups, self.room)
-        entry.done = np.where(any_sent, self.room, entry.done)
-        return np.where(any_sent, first + (sent - 1) * entry.groups, popped)
+        end = np.maximum(there, self.room) + sent * entry.groups
+        self.room = np.where(any_sent, end, self.room)
+        entry.done = np.where(any_sent, end, entry.done)
