@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 import pytest
-from spikeloom.hw.lif import LifCore
+from spikeloom.hw.lif import LifCore, update_latency
 from spikeloom.hw.params import LATE_RESETS, Compare, DecayParams, Fire, NeuronParams, Reset, Rounding
 from spikeloom.sim.golden.neuron import initial_state, neuron_arrays, step
 
@@ -167,6 +167,30 @@ def test_widest_formats(rounding, factors):
         v_min=-limit,
     )
     check(params, 2, 32, 0)
+
+
+def decays(factor):
+    return DecayParams(factor=factor, rounding=Rounding.TRUNC0)
+
+
+CURRENT = {"synapse": decays(3000), "synapse_bits": 14, "bias": 3, "leak": 2, "v_min": -100}
+
+
+@pytest.mark.parametrize(
+    ("kind", "cycles"),
+    [
+        ({}, 3),
+        ({"membrane": decays(4096), "reset": Reset.VALUE}, 6),
+        ({"membrane": decays(4096), "reset": Reset.SUBTRACT}, 6),
+        ({"membrane": decays(3840), "reset": Reset.VALUE}, 8),
+        ({"membrane": decays((3686,) * 4), "reset": Reset.VALUE}, 9),
+        ({"membrane": decays(3686), "reset": Reset.VALUE, **CURRENT}, 12),
+    ],
+)
+def test_latencies_that_the_documentation_names(kind, cycles):
+    """docs/blocks/lif-core.md."""
+    params = NeuronParams(neurons=4, acc_bits=10, state_bits=16, frac_bits=4, threshold=5, **kind)
+    assert update_latency(params) == cycles
 
 
 @pytest.mark.parametrize("seed", range(12))
