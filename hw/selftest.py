@@ -101,14 +101,17 @@ class TokenPlayer(wiring.Component):
         # One word that is never played: the complement of the first, so that no bit of the memory is
         # constant and synthesis cannot remove what depends on it from the accelerator.
         rows = [*self.tokens, self.tokens[0] ^ ((1 << self.width) - 1)]
-        m.submodules.rom = rom = Memory(shape=unsigned(self.width), depth=len(rows), init=rows)
+        # In a block RAM even if it is small: as LUTs, its multiplexers would limit the clock.
+        m.submodules.rom = rom = Memory(
+            shape=unsigned(self.width), depth=len(rows), init=rows, attrs={"rom_style": "block"}
+        )
         m.submodules.fifo = fifo = SyncFIFOBuffered(width=self.width, depth=self._DEPTH)
         read = rom.read_port()
 
         # Every stage is a register, so that the player never limits the clock of what it tests.
         room, fetched, arrived = Signal(), Signal(), Signal()
         address = Signal(range(len(self.tokens)))
-        word = Signal(self.width)
+        word = Signal(self.width, reset_less=True)  # can be the RAM's own output register
         m.d.comb += read.addr.eq(address)
         m.d.sync += [
             room.eq(fifo.w_level < self._DEPTH - 5),  # 4 tokens may be on their way

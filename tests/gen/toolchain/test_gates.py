@@ -59,7 +59,10 @@ def gates(folder, qnet, device, *, spoil=0):
     signature = output_signature(output_words(plan.accelerator, output))
     params = SelfTestParams(tokens=tuple(event_words(x[0])), signature=signature ^ spoil)
     selftest = SelfTest(EmittedAccelerator(plan.accelerator), params)
-    (folder / "top.il").write_text(rtlil.convert(selftest, name="top", emit_src=False))
+    text = rtlil.convert(selftest, name="top", emit_src=False)
+    if device.family != "ice40":
+        text = text.replace('attribute \\rom_style "block"', "")
+    (folder / "top.il").write_text(text)
     (folder / "accelerator.il").write_text(emit_rtlil(plan, qnet))
     netlist = synthesise(["accelerator.il", "top.il"], top="top", device=device, cwd=folder)
     run_yosys(
