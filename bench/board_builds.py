@@ -13,34 +13,72 @@ from pathlib import Path
 from typing import Any
 
 from report import RESULTS, save, table
-from spikeloom import Build, UserError, build, compile_model, load_samples, verify
+from spikeloom import (
+    Build,
+    CompileOptions,
+    PlanOptions,
+    UserError,
+    build,
+    compile_model,
+    load_samples,
+    verify,
+)
 
 __all__ = ["main"]
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "digits"
 BOARDS = ("ulx3s_85f", "orangecrab", "icebreaker", "tang_nano_9k")
+LANES: dict[str, int | str] = {"icebreaker": 6}  # of small boards; what does not fit says what would
 
 
-def measure(compiled: Build, board: str, cycles: float) -> dict[str, Any]:
+def compiled(lanes: int | str, folder: Path) -> tuple[Build, float]:
+    """Compile with so many lanes; the build and its cycles a digit, counted on the RTL."""
+    result = compile_model(
+        EXAMPLE / "digits.nir",
+        folder / f"lanes_{lanes}",
+        options=CompileOptions(plan=PlanOptions(lanes=lanes)),
+        calibration=EXAMPLE / "digits_calibration.npz",
+    )
+    samples = load_samples(EXAMPLE / "digits_test.npz", shape=(64,))
+    return result.build, verify(result.build, samples.x, samples.y).cycles_per_sample or 0.0
+
+
+def measure(board: str, folder: Path) -> dict[str, Any]:
     """Build for `board`; a design that does not fit is a row too."""
+    lanes = LANES.get(board, "auto")
+    read, cycles = compiled(lanes, folder / board)
+    row = {"board": board, "lanes": lanes, "cycles_per_sample": cycles}
     try:
-        result = build(compiled, board=board)
+        result = build(read, board=board)
     except UserError as error:
-        return {"board": board, "error": str(error), "ok": False}
-    row = result.as_json()
+        return {**row, "error": str(error), "ok": False}
     us = None if result.fmax_mhz is None else cycles / result.fmax_mhz
-    return {**row, "us_per_sample": us, "ok": bool(result.timing_met)}
+    return {**row, **result.as_json(), "us_per_sample": us, "ok": bool(result.timing_met)}
 
 
-def body(rows: list[dict[str, Any]], cycles: float) -> str:
-    head = ("board", "device", "LUTs", "flip-flops", "block RAMs", "DSPs", "fastest MHz", "board MHz")
-    head += ("us a digit", "tools s", "critical path")
-    keys = ("device", "luts", "ffs", "block_rams", "dsps", "fmax_mhz", "clock_mhz")
+def body(rows: list[dict[str, Any]]) -> str:
+    head = (
+        "board",
+        "device",
+        "lanes",
+        "cycles a digit",
+        "LUTs",
+        "flip-flops",
+        "block RAMs",
+        "DSPs",
+        "fastest MHz",
+        "board MHz",
+    )
+    head += ("fastest MHz", "board MHz", "us a digit", "tools s", "critical path")
+    keys = ("luts", "ffs", "block_rams", "dsps", "fmax_mhz", "clock_mhz")
     lines = [
         (row["board"], row["error"])
         if "error" in row
         else (
             row["board"],
+            row["device"],
+            row["lanes"],
+            f"{row['cycles_per_sample']:.1f}",
             *(row[key] for key in keys),
             f"{row['us_per_sample']:.2f}",
             f"{row['wall_s']:.0f}",
@@ -51,8 +89,8 @@ def body(rows: list[dict[str, Any]], cycles: float) -> str:
     tools = dict(tool for row in rows for tool in row.get("tools", {}).items())
     versions = ", ".join(f"{name} {version}" for name, version in tools.items())
     return (
-        f"examples/digits, {cycles:.1f} cycles a digit, with the self-test around it; microseconds are at "
-        f"the fastest clock.\n\n{table(head, lines)}\n\n{versions}."
+        "examples/digits with the self-test around it; microseconds are at the fastest clock. Without a word "
+        f"on lanes the planner decides.\n\n{table(head, lines)}\n\n{versions}."
     )
 
 
@@ -62,14 +100,9 @@ def main() -> int:
     parser.add_argument("--boards", nargs="+", default=list(BOARDS))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        calibration = EXAMPLE / "digits_calibration.npz"
-        compiled = compile_model(EXAMPLE / "digits.nir", Path(name) / "digits", calibration=calibration)
-        samples = load_samples(EXAMPLE / "digits_test.npz", shape=(64,))
-        cycles = verify(compiled.build, samples.x, samples.y).cycles_per_sample or 0.0
-        rows = [measure(compiled.build, board, cycles) for board in arguments.boards]
+        rows = [measure(board, Path(name)) for board in arguments.boards]
     met = all(row["ok"] for row in rows)
-    result = {"rows": rows, "cycles_per_sample": cycles, "met": met}
-    save("board_builds", result, title="Bitstreams", body=body(rows, cycles), out=arguments.out)
+    save("board_builds", {"rows": rows, "met": met}, title="Bitstreams", body=body(rows), out=arguments.out)
     return 0 if met else 1
 
 
