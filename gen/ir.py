@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..hw.conv_params import ConvParams
 from ..hw.params import Compare, Fire, NeuronParams, Reset
 from .semantics import Semantics, Spikes
 
@@ -95,9 +96,20 @@ class Population:
 class Projection:
     """Synapses from `source` (an input or a population) to `target`.
 
-    `weight` is (target size, source size), float64, with every gain folded in. `recurrent`: the
-    target sees the source's spikes of the step before. `nodes`: the NIR nodes that were folded into
-    it, for messages and reports.
+    Attributes
+    ----------
+    weight : ndarray
+        (target size, source size), float64, with every gain folded in; of a convolution its kernel,
+        ``conv.kernel_shape``.
+    recurrent : bool
+        The target sees the source's spikes of the step before.
+    conv : ConvParams or None
+        Geometry of a convolution; None: a matrix.
+    delay_steps : ndarray or None
+        Time steps, 0 .. 255, that a spike waits beyond `recurrent`: (source size,), a delay a source, or
+        (target size, source size), a delay a synapse (a matrix only). int64; None: none.
+    nodes : tuple of str
+        The NIR nodes that were folded into it, for messages and reports.
     """
 
     name: str
@@ -105,7 +117,19 @@ class Projection:
     target: str
     weight: FloatArray
     recurrent: bool = False
+    conv: ConvParams | None = None
+    delay_steps: IntArray | None = None
     nodes: tuple[str, ...] = ()
+
+    @property
+    def sources(self) -> int:
+        """Size of the source."""
+        return self.weight.shape[1] if self.conv is None else self.conv.sources
+
+    @property
+    def targets(self) -> int:
+        """Size of the target."""
+        return self.weight.shape[0] if self.conv is None else self.conv.targets
 
 
 def _input_shape(inputs: tuple[Input, ...]) -> tuple[int, ...]:
@@ -177,13 +201,25 @@ class QuantisedPopulation:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class QuantisedProjection:
-    """Synapses in integers: `weight` is (target size, source size), int32, in the target's `weight_bits`."""
+    """Synapses in integers: as `Projection`, but `weight` is int32, in the target's `weight_bits`."""
 
     name: str
     source: str
     target: str
     weight: IntArray
     recurrent: bool = False
+    conv: ConvParams | None = None
+    delay_steps: IntArray | None = None
+
+    @property
+    def sources(self) -> int:
+        """Size of the source."""
+        return self.weight.shape[1] if self.conv is None else self.conv.sources
+
+    @property
+    def targets(self) -> int:
+        """Size of the target."""
+        return self.weight.shape[0] if self.conv is None else self.conv.targets
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .conv_params import ConvParams
 from .kinds import Compare, Fire, ReadoutKind, Reset, Rounding
 
 __all__ = [
@@ -239,12 +240,18 @@ class LinkParams:
         How many channels of the source are taken, starting at `first`.
     recurrent : bool
         The spikes arrive one step later. Needed on one link of every cycle.
+    conv : ConvParams or None
+        The channels are the source map of a convolution; None: they are rows of a matrix.
+    delay_steps : tuple of int
+        Steps that each channel's spikes wait, beyond `recurrent`; empty: none does.
     """
 
     source: int
     channels: int
     first: int = 0
     recurrent: bool = False
+    conv: ConvParams | None = None
+    delay_steps: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         _check_range("Link source", self.source, INPUT, 1 << 16)

@@ -1,0 +1,135 @@
+"""Geometry of an event-driven convolution: which outputs an input spike touches, and with which weight.
+
+Pooling before the convolution is part of the geometry: a spike at coordinate c is one at ``c // pool`` of the
+pooled map. A sum pool without weights is a convolution of ones with a group a channel; a matrix behind a
+pooled and flattened map is one whose kernel covers the whole map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["AxisParams", "ConvParams", "Tap"]
+
+Tap = tuple[int, int]
+"""(output coordinate, kernel index)."""
+
+
+def _check(what: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"Convolution {what} must be between {low} and {high}, not {value}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AxisParams:
+    """One spatial axis.
+
+    Attributes
+    ----------
+    size : int
+        Coordinates of the source.
+    outputs : int
+        Coordinates of the target.
+    kernel, stride, dilation : int
+    padding : int
+        Zeros before the first (pooled) coordinate. How many follow the last shows in `outputs`.
+    pool : int
+        Window and stride of the sum pool before the convolution; 1: none. A window that would reach beyond
+        the last coordinate does not exist, and its coordinates touch nothing.
+    """
+
+    size: int
+    outputs: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    pool: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("size", "outputs", "kernel", "stride", "dilation", "pool"):
+            _check(name, getattr(self, name), 1, 1 << 16)
+        _check("padding", self.padding, 0, 1 << 16)
+        _check("pool", self.pool, 1, self.size)
+
+    @property
+    def pooled(self) -> int:
+        """Coordinates after the pool."""
+        return self.size // self.pool
+
+    def taps(self, coordinate: int) -> tuple[Tap, ...]:
+        """Outputs that a spike touches, ascending, each with its kernel index (descending).
+
+        ``output * stride + kernel index * dilation = coordinate // pool + padding``; so from one tap to the
+        next the output grows by ``dilation / g`` and the index falls by ``stride / g``, g their greatest
+        common divisor.
+        """
+        if coordinate // self.pool >= self.pooled:
+            return ()
+        reach = coordinate // self.pool + self.padding
+        first = max(0, -(-(reach - (self.kernel - 1) * self.dilation) // self.stride))
+        last = min(self.outputs - 1, reach // self.stride)
+        found = []
+        for output in range(first, last + 1):
+            index, rest = divmod(reach - output * self.stride, self.dilation)
+            if not rest:
+                found.append((output, index))
+        return tuple(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvParams:
+    """A convolution from a source of shape (channels, rows.size, columns.size).
+
+    The target has the shape (filters, rows.outputs, columns.outputs); one-dimensional convolutions have a
+    single row. The kernel has the shape (filters, channels // groups, rows.kernel, columns.kernel), and filter
+    f sees the channels of group ``f // (filters // groups)``.
+    """
+
+    channels: int
+    filters: int
+    rows: AxisParams
+    columns: AxisParams
+    groups: int = 1
+
+    def __post_init__(self) -> None:
+        _check("channels", self.channels, 1, 1 << 16)
+        _check("filters", self.filters, 1, 1 << 24)
+        _check("groups", self.groups, 1, self.channels)
+        if self.channels % self.groups or self.filters % self.groups:
+            raise ValueError(
+                f"Convolution groups must divide {self.channels} channels and {self.filters} filters,"
+                f" not {self.groups}"
+            )
+        for what, size in (("source", self.sources), ("target", self.targets)):
+            _check(f"{what} size", size, 1, 1 << 24)
+
+    @property
+    def source_shape(self) -> tuple[int, int, int]:
+        """(channels, rows, columns)."""
+        return (self.channels, self.rows.size, self.columns.size)
+
+    @property
+    def target_shape(self) -> tuple[int, int, int]:
+        """(filters, rows, columns)."""
+        return (self.filters, self.rows.outputs, self.columns.outputs)
+
+    @property
+    def kernel_shape(self) -> tuple[int, int, int, int]:
+        """Shape of the weights."""
+        return (self.filters, self.channels // self.groups, self.rows.kernel, self.columns.kernel)
+
+    @property
+    def sources(self) -> int:
+        """Number of source channels times positions."""
+        return self.channels * self.rows.size * self.columns.size
+
+    @property
+    def targets(self) -> int:
+        """Number of target neurons."""
+        return self.filters * self.positions
+
+    @property
+    def positions(self) -> int:
+        """Positions of the target map."""
+        return self.rows.outputs * self.columns.outputs
