@@ -82,8 +82,8 @@ class ConvParams:
     """A convolution from a source of shape (channels, rows.size, columns.size).
 
     The target has the shape (filters, rows.outputs, columns.outputs); one-dimensional convolutions have a
-    single row. The kernel has the shape (filters, channels // groups, rows.kernel, columns.kernel), and filter
-    f sees the channels of group ``f // (filters // groups)``.
+    single row. The kernel has the shape (filters, channels // groups, rows.kernel, columns.kernel); filter f
+    sees the channels of group ``f // (filters // groups)``.
     """
 
     channels: int
