@@ -19,6 +19,7 @@ import numpy as np
 
 from ..hw.params import NeuronParams
 from .codec import encode
+from .convolution import synapse_counts
 from .errors import UserError
 from .ir import Network, QuantisedNetwork
 from .plan import Plan
@@ -109,6 +110,7 @@ def make_manifest(
 
 
 def _network_summary(network: Network, qnet: QuantisedNetwork) -> dict[str, Any]:
+    counts = [synapse_counts(p.weight, p.conv) for p in qnet.projections]
     return {
         "name": network.name,
         "inputs": network.inputs,
@@ -122,14 +124,15 @@ def _network_summary(network: Network, qnet: QuantisedNetwork) -> dict[str, Any]
                 "name": p.name,
                 "source": p.source,
                 "target": p.target,
-                "synapses": p.weight.size,
-                "nonzero": int(np.count_nonzero(p.weight)),
+                "synapses": synapses,
+                "nonzero": nonzero,
+                "weights": p.weight.size,
             }
-            for p in qnet.projections
+            for p, (synapses, nonzero) in zip(qnet.projections, counts, strict=True)
         ],
         "outputs": network.outputs,
         "neurons": sum(p.size for p in qnet.populations),
-        "synapses": sum(p.weight.size for p in qnet.projections),
+        "synapses": sum(synapses for synapses, _ in counts),
     }
 
 

@@ -19,6 +19,7 @@ from .engines.select import engine_input, run_engine
 from .golden.model import run_golden
 from .golden.reference import run_float
 from .golden.run import Run
+from .operations import synaptic_operations
 from .results import SimulateResult
 
 __all__ = ["Measurement"]
@@ -129,11 +130,7 @@ class Measurement:
     def _count(self, x: np.ndarray, golden: Run) -> None:
         for name, count in golden.saturations.items():
             self.saturations[name] = self.saturations.get(name, 0) + count
-        qnet = self.build.qnet
-        spikes = {name: int(s.sum(dtype=np.int64)) for name, s in golden.spikes.items()}
-        inputs = int(x.sum(dtype=np.int64))
-        for projection in qnet.projections:
-            self.synaptic_ops += spikes.get(projection.source, inputs) * projection.weight.shape[0]
+        self.synaptic_ops += synaptic_operations(self.build.qnet, x, golden)
 
     def _predict(self, x: np.ndarray, golden: Run, got: EngineRun) -> None:
         if got.cycles is None:

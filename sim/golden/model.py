@@ -6,8 +6,9 @@ from collections.abc import Collection
 
 import numpy as np
 
+from ...gen.convolution import window_sums
 from ...gen.errors import UserError
-from ...gen.ir import QuantisedNetwork, QuantisedPopulation
+from ...gen.ir import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from ...hw.params import bits_for_signed
 from .inputs import check_counts, input_events
 from .neuron import State, initial_state, neuron_arrays, step
@@ -64,9 +65,16 @@ def accumulator_range(network: QuantisedNetwork, target: str) -> tuple[int, int]
     low = high = 0
     for projection in network.into(target):
         most = network.input_max if projection.source in inputs else 1
-        low = low + np.minimum(projection.weight, 0).sum(axis=1, dtype=np.int64) * most
-        high = high + np.maximum(projection.weight, 0).sum(axis=1, dtype=np.int64) * most
+        low = low + _weight_sums(projection, np.minimum(projection.weight, 0)) * most
+        high = high + _weight_sums(projection, np.maximum(projection.weight, 0)) * most
     return int(np.min(low)), int(np.max(high))
+
+
+def _weight_sums(projection: QuantisedProjection, weight: np.ndarray) -> np.ndarray:
+    """Sum over the synapses of each target; a spike passes a synapse once, however late."""
+    if projection.conv is not None:
+        return window_sums(weight.astype(np.int64), projection.conv)
+    return weight.sum(axis=1, dtype=np.int64)
 
 
 class _IntegerRule:

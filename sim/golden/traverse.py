@@ -2,7 +2,7 @@
 
 Populations are grouped into blocks. Within a block spikes feed back from one step to the next, so
 its populations run side by side, step by step; between blocks everything of a window of steps is
-known, so the synaptic input of all its steps and samples is one matrix product. A feed-forward
+known, so the synaptic input of all its steps and samples is one matrix product (`projection`). A feed-forward
 population is a block of its own without inner projections.
 
 Samples are taken in chunks and steps in windows, so the working memory grows with neither.
@@ -12,13 +12,14 @@ Inside, arrays are (steps, samples, neurons): what one step needs is contiguous.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from ...gen.errors import UserError
 from ...gen.ir import Network, Projection, QuantisedNetwork, QuantisedProjection
+from .projection import Synapses
 from .rule import Rule
 from .run import Run, Tape
 
@@ -104,70 +105,93 @@ def traverse(
     samples, steps = x.shape[:2]
     tape = Tape(network, rules, samples=samples, steps=steps, record=record, keep=keep)
     blocks = make_blocks(network)
-    weights = {p.name: p.weight.astype(rules[p.target].acc_dtype) for p in network.projections}
-    chunk, window = _extent(network)
+    synapses = {p.name: Synapses(p, rules[p.target].acc_dtype) for p in network.projections}
+    history = _history(synapses.values())
+    chunk, window = _extent(network, history)
     for sample in range(0, samples, chunk):
         part = slice(sample, min(samples, sample + chunk))
-        walk = _Walk(network, rules, weights, tape, blocks=blocks, samples=part)
+        walk = _Walk(network, rules, synapses, history, tape, blocks=blocks, samples=part)
         for step in range(0, steps, window):
             walk.run(x[part, step : step + window], step)
     return tape.run()
 
 
-def _extent(network: AnyNetwork) -> tuple[int, int]:
+def _history(synapses: Iterable[Synapses]) -> dict[str, int]:
+    """Steps back in time from which spikes of each source still arrive."""
+    history: dict[str, int] = {}
+    for projection in synapses:
+        history[projection.source] = max(history.get(projection.source, 0), projection.history_steps)
+    return history
+
+
+def _extent(network: AnyNetwork, history: Mapping[str, int]) -> tuple[int, int]:
     """Samples of a chunk and steps of a window."""
-    widest = max([sum(node.size for node in network.inputs), *(p.size for p in network.populations)])
-    chunk = max(1, min(_CHUNK_SAMPLES, _WINDOW_BYTES // (8 * widest)))
+    sizes = {node.name: node.size for node in (*network.inputs, *network.populations)}
+    widest = max(sum(node.size for node in network.inputs), *sizes.values())
+    kept = sum(2 * steps * sizes[source] for source, steps in history.items())
+    chunk = max(1, min(_CHUNK_SAMPLES, _WINDOW_BYTES // max(8 * widest, kept)))
     return chunk, max(1, _WINDOW_BYTES // (8 * widest * chunk))
 
 
 class _Walk:
-    """One chunk of samples on its way through the steps."""
+    """One chunk of samples on its way through the steps.
+
+    Spikes of a source, `sent`, are (history + steps, samples, neurons): those of a window, behind those
+    of the steps before it that still arrive.
+    """
 
     def __init__(
         self,
         network: AnyNetwork,
         rules: Mapping[str, Rule],
-        weights: Mapping[str, np.ndarray],
+        synapses: Mapping[str, Synapses],
+        history: Mapping[str, int],
         tape: Tape,
         *,
         blocks: tuple[Block, ...],
         samples: slice,
     ) -> None:
-        self.rules, self.weights, self.tape, self.blocks, self.samples = rules, weights, tape, blocks, samples
+        self.rules, self.synapses, self.history = rules, synapses, history
+        self.tape, self.blocks, self.samples = tape, blocks, samples
         self.count = samples.stop - samples.start
         self.inputs = network.inputs
         self.sizes = {node.name: node.size for node in (*network.inputs, *network.populations)}
-        self.sources = {p.source for p in network.projections}
         self.states = {name: rule.start(self.count) for name, rule in rules.items()}
-        # Spikes of the last step of the window before, for projections that come one step late.
-        self.last = {p.source: self._silence(p.source, 1)[0] for p in network.projections if p.recurrent}
-        self.sent: dict[str, np.ndarray] = {}  # by source: (steps, samples, neurons) of this window
+        self.sent = {name: self._silence(name, steps) for name, steps in history.items()}
 
     def run(self, x: np.ndarray, step: int) -> None:
         """Take one window of steps, the first of which is `step`."""
         cuts = np.cumsum([node.size for node in self.inputs])[:-1]
         parts = np.split(x.transpose(1, 0, 2), cuts, axis=2)
-        self.sent = {node.name: part for node, part in zip(self.inputs, parts, strict=True)}
+        steps = x.shape[1]
+        for node, part in zip(self.inputs, parts, strict=True):
+            if node.name in self.sent:
+                self.sent[node.name] = self._behind_past(node.name, part)
         for block in self.blocks:
-            self._run_block(block, step, x.shape[1])
-        for name in self.last:
-            self.last[name] = self.sent[name][-1]
+            self._run_block(block, step, steps)
 
     def _silence(self, name: str, steps: int) -> np.ndarray:
         dtype = self.rules[name].spike_dtype if name in self.rules else np.dtype(np.uint8)
         return np.zeros((steps, self.count, self.sizes[name]), dtype=dtype)
 
+    def _behind_past(self, name: str, spikes: np.ndarray) -> np.ndarray:
+        """A window's spikes with those of the steps before it that still count."""
+        past = self.sent[name]
+        kept = self.history[name]
+        return np.concatenate([past[len(past) - kept :], spikes]) if kept else spikes
+
     def _run_block(self, block: Block, first_step: int, steps: int) -> None:
         accs = {name: self._outer_sum(block, name, steps) for name in block.names}
-        self.sent |= {name: self._silence(name, steps) for name in block.names if name in self.sources}
+        for name in block.names:
+            if name in self.sent:
+                self.sent[name] = self._behind_past(name, self._silence(name, steps))
         for step in range(steps):
             for name in block.names:
                 acc = self._add_inner(accs[name][step], block, name, step)
                 outcome = self.rules[name].step(self.states[name], acc)
                 self.states[name] = outcome.state
-                if name in self.sources:
-                    self.sent[name][step] = outcome.spikes
+                if name in self.sent:
+                    self.sent[name][self.history[name] + step] = outcome.spikes
                 self.tape.write(name, self.samples, first_step + step, outcome)
 
     def _outer_sum(self, block: Block, name: str, steps: int) -> np.ndarray:
@@ -175,7 +199,7 @@ class _Walk:
         total = None
         for projection in block.outer:
             if projection.target == name:
-                part = self._product(projection, self._seen(projection, slice(0, steps)))
+                part = self._arriving(projection, 0, steps)
                 total = part if total is None else np.add(total, part, out=total)
         if total is None:
             return np.zeros((steps, self.count, self.sizes[name]), dtype=self.rules[name].acc_dtype)
@@ -184,18 +208,10 @@ class _Walk:
     def _add_inner(self, acc: np.ndarray, block: Block, name: str, step: int) -> np.ndarray:
         for projection in block.inner:
             if projection.target == name:
-                acc = acc + self._product(projection, self._seen(projection, slice(step, step + 1)))[0]
+                acc = acc + self._arriving(projection, step, 1)[0]
         return acc
 
-    def _seen(self, projection: AnyProjection, steps: slice) -> np.ndarray:
-        """Spikes that reach the target in `steps` of this window."""
-        sent = self.sent[projection.source]
-        if not projection.recurrent:
-            return sent[steps]
-        before = sent[max(0, steps.start - 1) : steps.stop - 1]
-        return before if steps.start else np.concatenate([self.last[projection.source][None], before])
-
-    def _product(self, projection: AnyProjection, spikes: np.ndarray) -> np.ndarray:
-        weight = self.weights[projection.name]
-        rows = np.ascontiguousarray(spikes, dtype=weight.dtype).reshape(-1, weight.shape[1])
-        return (rows @ weight.T).reshape(*spikes.shape[:2], weight.shape[0])
+    def _arriving(self, projection: AnyProjection, step: int, steps: int) -> np.ndarray:
+        """Input that a projection gives in `steps` steps of this window, from `step` on."""
+        spikes = self.sent[projection.source]
+        return self.synapses[projection.name].input(spikes, self.history[projection.source] + step, steps)

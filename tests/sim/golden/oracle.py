@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import product
 from math import floor, trunc
 from typing import Any
 
 from spikeloom.hw.params import NeuronParams
 
-__all__ = ["Neuron", "run_network"]
+__all__ = ["Neuron", "run_network", "synapses_of"]
 
 
 def one(value, k) -> Any:
@@ -77,13 +78,41 @@ class Neuron:
         return v1
 
 
+def synapses_of(projection):
+    """(target, source, weight, delay) of every synapse."""
+    delay = projection.delay_steps
+    for k, j, weight in taps_of(projection) if projection.conv else entries_of(projection):
+        late = 0 if delay is None else delay[j] if delay.ndim == 1 else delay[k, j]
+        yield k, j, int(weight), int(late)
+
+
+def entries_of(projection):
+    for k, row in enumerate(projection.weight):
+        for j, weight in enumerate(row):
+            yield k, j, weight
+
+
+def taps_of(projection):
+    conv, shape = projection.conv, projection.conv.target_shape
+    filters, channels = conv.filters // conv.groups, conv.channels // conv.groups
+    for source, (channel, row, column) in enumerate(product(*map(range, conv.source_shape))):
+        group = channel // channels
+        for f in range(group * filters, (group + 1) * filters):
+            for r, kr in conv.rows.taps(row):
+                for c, kc in conv.columns.taps(column):
+                    target = (f * shape[1] + r) * shape[2] + c
+                    yield target, source, projection.weight[f, channel % channels, kr, kc]
+
+
 def run_network(network, sample):
     """One sample, (steps, channels) counts; by population and step the acc, spikes, v and i."""
     neurons = {p.name: [Neuron(p.neuron, k) for k in range(p.size)] for p in network.populations}
-    values = {}
+    synapses = {p.name: list(synapses_of(p)) for p in network.projections}
+    past = []  # by step: events and spikes of every source
     trace = {p.name: [] for p in network.populations}
-    for row in sample:
-        previous, values, at = values, {}, 0
+    for step, row in enumerate(sample):
+        values, at = {}, 0
+        past.append(values)
         for node in network.inputs:
             values[node.name] = [int(count) for count in row[at : at + node.size]]
             at += node.size
@@ -92,10 +121,9 @@ def run_network(network, sample):
             acc = [0] * population.size
             for projection in network.projections:
                 if projection.target == name:
-                    seen = (previous if projection.recurrent else values).get(projection.source)
-                    for k in range(population.size):
-                        for j, count in enumerate(seen or ()):
-                            acc[k] += int(projection.weight[k, j]) * count
+                    for k, j, weight, delay in synapses[projection.name]:
+                        sent = step - delay - projection.recurrent
+                        acc[k] += weight * past[sent][projection.source][j] if sent >= 0 else 0
             values[name] = [int(neuron.step(a)) for neuron, a in zip(neurons[name], acc, strict=True)]
             trace[name].append(
                 (acc, values[name], [n.v for n in neurons[name]], [n.i for n in neurons[name]])

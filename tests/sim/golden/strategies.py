@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
+from spikeloom.hw.conv_params import AxisParams, ConvParams
 from spikeloom.hw.params import (
     LATE_RESETS,
     Compare,
@@ -13,7 +14,7 @@ from spikeloom.hw.params import (
     Rounding,
 )
 
-__all__ = ["decays", "neurons"]
+__all__ = ["axes", "convolutions", "decays", "neurons"]
 
 
 def per_neuron(count, values):
@@ -60,4 +61,31 @@ def neurons(draw, count, *, max_bits=48):
         bias=draw(per_neuron(count, near)),
         leak=draw(per_neuron(count, near)) if synapse else 0,
         v_min=draw(st.none() | per_neuron(count, state)),
+    )
+
+
+@st.composite
+def axes(draw, size):
+    """An axis over `size` coordinates; any number of zeros may follow the last one."""
+    return AxisParams(
+        size=size,
+        outputs=draw(st.integers(1, 4)),
+        kernel=draw(st.integers(1, 4)),
+        stride=draw(st.integers(1, 3)),
+        padding=draw(st.integers(0, 3)),
+        dilation=draw(st.integers(1, 3)),
+        pool=draw(st.integers(1, min(size, 3))),
+    )
+
+
+@st.composite
+def convolutions(draw, *, max_size=6):
+    """Convolutions of random geometry with few channels and filters."""
+    groups = draw(st.integers(1, 3))
+    return ConvParams(
+        channels=groups * draw(st.integers(1, 2)),
+        filters=groups * draw(st.integers(1, 2)),
+        rows=draw(axes(draw(st.integers(1, max_size)))),
+        columns=draw(axes(draw(st.integers(1, max_size)))),
+        groups=groups,
     )

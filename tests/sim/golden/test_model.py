@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spikeloom.gen.errors import UserError
 from spikeloom.gen.ir import Input, QuantisedNetwork, QuantisedPopulation, QuantisedProjection
+from spikeloom.hw.conv_params import ConvParams
 from spikeloom.hw.params import DecayParams, NeuronParams, Reset, bits_for_signed
 from spikeloom.sim.golden import run_golden, traverse
 from spikeloom.sim.golden.model import accumulator_range
 
 from .oracle import run_network
-from .strategies import neurons
+from .strategies import axes, convolutions, neurons
 
 
 def population(name, neuron):
@@ -29,10 +30,10 @@ def population(name, neuron):
     )
 
 
-def projection(source, target, weight, *, recurrent=False):
+def projection(source, target, weight, **fields):
     name = f"{source}->{target}"
     weight = np.asarray(weight, dtype=np.int32)
-    return QuantisedProjection(name=name, source=source, target=target, weight=weight, recurrent=recurrent)
+    return QuantisedProjection(name=name, source=source, target=target, weight=weight, **fields)
 
 
 def proven(network):
@@ -42,6 +43,69 @@ def proven(network):
         bits = bits_for_signed(*accumulator_range(network, one.name))
         populations.append(replace(one, neuron=replace(one.neuron, acc_bits=bits)))
     return replace(network, populations=tuple(populations))
+
+
+@st.composite
+def delays(draw, targets, sources):
+    """None, a delay a source or one a synapse; mostly few different ones."""
+    shape = draw(st.sampled_from([None, (sources,), (targets, sources)]))
+    if shape is None:
+        return None
+    count = int(np.prod(shape))
+    values = st.sampled_from([0, 1, 2, 5, 9]) if draw(st.booleans()) else st.integers(0, 255)
+    return np.array(draw(st.lists(values, min_size=count, max_size=count)), np.int64).reshape(shape)
+
+
+@st.composite
+def convolved(draw):
+    """A convolution of the input, another behind it, delays, and sometimes a recurrent matrix beside them."""
+    seen = draw(convolutions())
+    second = ConvParams(
+        channels=seen.filters,
+        filters=draw(st.integers(1, 3)),
+        rows=draw(axes(seen.rows.outputs)),
+        columns=draw(axes(seen.columns.outputs)),
+    )
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    populations, projections = [], []
+    for name, source, conv in (("a", "in", seen), ("b", "a", second)):
+        neuron = draw(neurons(1, max_bits=24).filter(lambda n: n.spiking))
+        populations.append(population(name, alike(neuron, conv.targets)))
+        weight = rng.integers(-40, 41, conv.kernel_shape)
+        delay = draw(st.sampled_from([None, 2, 9, 255]))
+        delay = None if delay is None else rng.integers(0, delay + 1, conv.sources)
+        projections.append(projection(source, name, weight, conv=conv, delay_steps=delay))
+    if draw(st.booleans()):
+        size = second.targets
+        weight = rng.integers(-9, 10, (size, size))
+        projections.append(projection("b", "b", weight, recurrent=True))
+    return proven(
+        QuantisedNetwork(
+            name="convolved",
+            inputs=(Input(name="in", shape=projections[0].conv.source_shape),),
+            populations=tuple(populations),
+            projections=tuple(projections),
+            outputs=("b",),
+            input_max=draw(st.sampled_from([1, 3, 255])),
+        )
+    )
+
+
+def alike(neuron, count):
+    """`count` neurons like the only one of `neuron`."""
+    decays = {
+        name: replace(decay, factor=first(decay.factor))
+        for name in ("synapse", "membrane")
+        if (decay := getattr(neuron, name)) is not None
+    }
+    words = {
+        name: first(getattr(neuron, name)) for name in ("threshold", "reset_value", "bias", "leak", "v_min")
+    }
+    return replace(neuron, neurons=count, **decays, **words)
+
+
+def first(value):
+    return value[0] if isinstance(value, tuple) else value
 
 
 @st.composite
@@ -65,7 +129,8 @@ def networks(draw):
             row = st.lists(weights, min_size=size, max_size=size)
             weight = draw(st.lists(row, min_size=one.size, max_size=one.size))
             recurrent = (name, size) in back or draw(st.sampled_from([False, False, True]))
-            projections.append(projection(name, one.name, weight, recurrent=recurrent))
+            delay = draw(delays(one.size, size))
+            projections.append(projection(name, one.name, weight, recurrent=recurrent, delay_steps=delay))
         if one.spiking:
             sources.append((one.name, one.size))
     return proven(
@@ -81,7 +146,7 @@ def networks(draw):
 
 
 @settings(max_examples=100, deadline=None)
-@given(networks(), st.data())
+@given(networks() | convolved(), st.data())
 def test_networks_equal_the_scalar_oracle(network, data):
     channels = sum(node.size for node in network.inputs)
     steps, samples = data.draw(st.integers(1, 7)), data.draw(st.integers(1, 5))
@@ -89,7 +154,7 @@ def test_networks_equal_the_scalar_oracle(network, data):
     x = rng.integers(0, network.input_max + 1, (samples, steps, channels)).astype(np.uint8)
     chunk, window = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(traverse, "_extent", lambda _: (chunk, window))
+        patch.setattr(traverse, "_extent", lambda *_: (chunk, window))
         run = run_golden(network, x, record=True)
     saturations = dict.fromkeys(run.saturations, 0)
     for sample in range(samples):
@@ -286,6 +351,9 @@ def test_samples_do_not_depend_on_each_other_or_on_their_number():
 def test_working_memory_grows_neither_with_samples_nor_with_steps():
     wide = replace(summing(np.ones((1, 1))), inputs=(Input(name="in", shape=(100_000,)),))
     for network in (wide, summing(np.ones((1, 10)))):
-        chunk, window = traverse._extent(network)
-        assert chunk * window * 8 * network.inputs[0].size <= 1 << 25
-        assert chunk <= 256
+        for history in ({}, {"in": 255}):
+            chunk, window = traverse._extent(network, history)
+            size = network.inputs[0].size
+            assert chunk * window * 8 * size <= 1 << 25
+            assert chunk * history.get("in", 0) * size <= 1 << 25
+            assert 1 <= chunk <= 256
