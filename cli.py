@@ -83,7 +83,10 @@ def inspect(model: Model, semantics: Semantics = None, dt: Dt = None, json_file:
 @app.command(name="compile")
 def compile_command(
     model: Model,
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Build directory to write.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="DIR", help="Build directory to write; MODEL_build by default."),
+    ] = None,
     semantics: Semantics = None,
     dt: Dt = None,
     weight_bits: Annotated[int | None, typer.Option(help="1 .. 16.")] = None,
@@ -115,7 +118,8 @@ def compile_command(
         },
     )
     with steps_shown(errors) as show:
-        result = compile_model(model, out, options=chosen, calibration=calibrate, progress=show)
+        folder = out or Path(f"{model.stem}_build")
+        result = compile_model(model, folder, options=chosen, calibration=calibrate, progress=show)
     output.print(compile_screen(result))
     _save(json_file, dict(result.build.manifest))
 

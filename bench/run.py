@@ -1,6 +1,6 @@
 """Run the measurements: all of them, or the sections named.
 
-Run: python bench/run.py [demo] [compile] [boards] [mnist] [--out DIR]
+Run: python bench/run.py [demo] [compile] [boards] [mnist] [networks] [--out DIR]
 Each section writes its JSON and its Markdown to DIR (default bench/results), with the versions of all tools.
 """
 
@@ -21,6 +21,7 @@ SECTIONS = {
     "compile": "compile_scaling.py",
     "boards": "board_builds.py",
     "mnist": "mnist_rtl.py",
+    "networks": "networks.py",
 }
 
 

@@ -88,6 +88,11 @@ def test_compile(cli: Cli, small: Small) -> None:
     assert json.loads(Path("manifest.json").read_text()) == json.loads(Path("out", MANIFEST).read_text())
 
 
+def test_compile_names_the_folder_after_the_model(cli: Cli, small: Small) -> None:
+    assert cli("compile", small.model).code == 0
+    assert Path(f"{small.model.stem}_build/manifest.json").is_file()
+
+
 def test_compile_takes_every_option(cli: Cli, small: Small) -> None:
     options = "--semantics snntorch --dt 1e-4 --weight-bits 5 --state-bits 14 --lanes 2 --update-lanes 1"
     more = "--readout class --board ulx3s_85f --debug"

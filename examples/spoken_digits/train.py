@@ -116,8 +116,9 @@ def main() -> None:
     parser.add_argument("kind", choices=["recurrent", "delays", "plain"])
     parser.add_argument("source", nargs="?", default=DEFAULT_SOURCE, type=Path)
     parser.add_argument("--validate", action="store_true")
+    parser.add_argument("--seed", default=SEED, type=int, help="of weights, order and augmentation")
     options = parser.parse_args()
-    torch.manual_seed(SEED)
+    torch.manual_seed(options.seed)
     torch.set_num_threads(1)
     data = read_fsdd(options.source)
     if options.validate:
