@@ -1,4 +1,4 @@
-"""The committed spoken-digit networks: what examples/spoken_digits/README.md says, in float and on the RTL."""
+"""The committed spoken-digit networks: what their README says, in float and on the RTL."""
 
 from __future__ import annotations
 
