@@ -11,11 +11,11 @@ from .plan import Plan
 from .rtl import Rtl, convert
 from .toolchain.yosys import YosysEngine
 
-__all__ = ["emit", "emit_rtlil", "emit_verilog"]
+__all__ = ["emit", "emit_rtlil", "emit_verilog", "make_accelerator"]
 
 
-def emit(plan: Plan, network: QuantisedNetwork) -> Rtl:
-    """Convert the accelerator of `plan` with the weights of `network`.
+def make_accelerator(plan: Plan, network: QuantisedNetwork) -> Accelerator:
+    """Give the component of `plan`, its memories filled from `network`.
 
     Raises
     ------
@@ -29,7 +29,12 @@ def emit(plan: Plan, network: QuantisedNetwork) -> Rtl:
         ]
     except ValueError as error:
         raise UserError(f"Network {network.name}: {error}") from None
-    return convert(Accelerator(plan.accelerator, weights=rows))
+    return Accelerator(plan.accelerator, weights=rows)
+
+
+def emit(plan: Plan, network: QuantisedNetwork) -> Rtl:
+    """Convert the accelerator of `plan` with the weights of `network`; errors as `make_accelerator`."""
+    return convert(make_accelerator(plan, network))
 
 
 def emit_rtlil(plan: Plan, network: QuantisedNetwork) -> str:

@@ -9,29 +9,24 @@ from __future__ import annotations
 import os
 import random
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from spikeloom.gen.core_wiring import joined_weight
 from spikeloom.gen.cycles import predict_cycles
 from spikeloom.gen.emit import emit
-from spikeloom.gen.images import weight_rows
 from spikeloom.gen.plan import PlanOptions, make_plan
-from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.params import ReadoutKind
 from spikeloom.sim.compare import compare_runs
 from spikeloom.sim.engines.cxxrtl import run_cxxrtl
 from spikeloom.sim.engines.golden import golden_engine_run
-from spikeloom.sim.engines.probes import probe_words, read_probes
 from spikeloom.sim.engines.run import Design, EngineOptions, EngineRun
 from spikeloom.sim.golden.model import run_golden
-from spikeloom.sim.tokens import Tokens, out_format, read_output
 
 from ..hw.randoms import random_chain
-from ..hw.runs import random_samples, run_samples
+from ..hw.runs import random_samples
+from .amaranth_engine import run_amaranth
 
 FUZZ = int(os.environ.get("SPIKELOOM_FUZZ", "0"))
 READOUTS = list(ReadoutKind)
@@ -119,13 +114,6 @@ class Network:
         self.golden = golden_engine_run(golden, self.params, wall_s=0.0, probes=True)
         self.spikes = [golden.spikes.get(name) for name in self.plan.populations]
 
-    def accelerator(self) -> Accelerator:
-        rows = [
-            weight_rows(joined_weight(self.qnet, wiring), core.array)
-            for wiring, core in zip(self.plan.wirings, self.params.cores, strict=True)
-        ]
-        return Accelerator(self.params, weights=rows)
-
     def check(self, run: EngineRun) -> None:
         """Nothing differs, and nothing waits that should not."""
         outputs = {population.name: population.size for population in self.qnet.populations[-1:]}
@@ -135,55 +123,6 @@ class Network:
         if not (self.case.gap or self.case.stall or self.case.overlap):
             predicted = predict_cycles(self.params, self.x, self.spikes)
             np.testing.assert_array_equal(run.cycles, predicted)
-
-
-def in_amaranth(network: Network) -> EngineRun:
-    """Run the component itself in Amaranth's simulator: a network takes tenths of a second."""
-    case, params = network.case, network.params
-    run = run_samples(
-        network.accelerator(),
-        network.x,
-        gap=case.gap,
-        stall=case.stall,
-        overlap=case.overlap,
-        shuffle=bool(case.gap or case.stall),
-        seed=case.seed,
-        probes=len(params.cores),
-    )
-    form = out_format(params)
-    payloads = [
-        index_value(form, index, value) | tick << form.tick_bit | last << (form.tick_bit + 1)
-        for sample in run.tokens
-        for index, value, tick, last in sample
-    ]
-    tokens = Tokens(words=words(payloads, form.words), offsets=np.cumsum([0, *map(len, run.tokens)]))
-    return EngineRun(
-        engine="amaranth",
-        version="",
-        readout=params.readout,
-        output=read_output(tokens, form, params.readout, steps=case.steps),
-        cycles=np.array(run.cycles),
-        probes=read_probes(
-            Design(params=params, rtlil=Path(), populations=network.plan.populations),
-            [probe_records(core, rows) for core, rows in zip(params.cores, run.probes, strict=True)],
-            samples=case.samples,
-            steps=case.steps,
-        ),
-        wall_s=0.0,
-    )
-
-
-def index_value(form, index, value):
-    return (index or 0) | (value or 0) % (1 << form.value_bits) << form.index_bits
-
-
-def words(values, count):
-    return np.frombuffer(b"".join(v.to_bytes(8 * count, "little") for v in values), "<u8").reshape(-1, count)
-
-
-def probe_records(core, rows):
-    fields = zip(("group", "spikes", "membranes", "currents"), probe_words(core), strict=True)
-    return np.hstack([words([row[name] for row in rows], count) for name, count in fields if count])
 
 
 @pytest.mark.parametrize("readout", READOUTS)
@@ -198,7 +137,8 @@ def test_amaranth(readout):
     @given(case=cases(readout))
     def check(case):
         network = Network(case)
-        network.check(in_amaranth(network))
+        waits = {"gap": case.gap, "stall": case.stall, "overlap": case.overlap}
+        network.check(run_amaranth(network.plan, network.qnet, network.x, **waits, seed=case.seed))
 
     for case in FOUND:
         if case.readout is readout:
