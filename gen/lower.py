@@ -13,19 +13,35 @@ from pathlib import Path
 
 import numpy as np
 
-from .graph import Graph, Node, natural, quoted
+from .graph import PORT, Graph, Node, natural, quoted
 from .ir import Input, Network
-from .lower_build import Blueprint, build_population, build_projections, recurrent_bias
+from .lower_build import Blueprint, Edges, build_population, build_projections, recurrent_bias
+from .lower_constant import with_late_constants
+from .lower_conv import CONVOLUTIONS, POOLS
 from .lower_linear import LINEAR, Budget, Signal, Term, add, through
-from .lower_neuron import SUBTRACTING, Dynamics, make_dynamics, scaled, stateless
+from .lower_neuron import SUBTRACTING, Dynamics, even_gain, make_dynamics, scaled, stateless
 from .lower_order import find_back_edges, forward_order
+from .lower_synapses import channel_count
 from .node_types import ANALOG, NEURONS, SPIKING
 from .semantics import Semantics
-from .shapes import derive_shapes, per_neuron
+from .shapes import derive_signals, per_neuron
 
 __all__ = ["SUPPORTED", "lower"]
 
-SUPPORTED = ("Input", "Output", "Affine", "Linear", "Scale", "Flatten", *NEURONS, "Threshold", "NIRGraph")
+SUPPORTED = (
+    "Input",
+    "Output",
+    "Affine",
+    "Linear",
+    "Scale",
+    "Flatten",
+    *CONVOLUTIONS,
+    *POOLS,
+    "Delay",
+    *NEURONS,
+    "Threshold",
+    "NIRGraph",
+)
 
 
 def lower(graph: Graph, semantics: Semantics, *, lines: Iterable[str] = ()) -> Network:
@@ -55,7 +71,7 @@ def lower(graph: Graph, semantics: Semantics, *, lines: Iterable[str] = ()) -> N
 class _Lowering:
     def __init__(self, graph: Graph, semantics: Semantics, notes: list[str]) -> None:
         self._graph, self._semantics, self._notes = graph, semantics, notes
-        self._shapes = derive_shapes(graph)
+        self._taken, self._shapes = derive_signals(graph)
         self._sources = graph.sources()
         self._live = graph.reaching_outputs()
         self._note_dead()
@@ -73,7 +89,9 @@ class _Lowering:
         outputs = [self._output(node) for node in nodes if node.type == "Output"]
         inputs = tuple(Input(name=n.name, shape=self._shapes[n.name]) for n in self._graph.of_type("Input"))
         order, back = self._order(inputs)
-        chosen, budget = [self._blueprints[name] for name in order], Budget()
+        channels = {name: channel_count(self._blueprints[name].signal.terms) for name in order}
+        chosen = [self._evened(self._blueprints[name], channels[name]) for name in order]
+        budget = Budget()
         return Network(
             name=Path(self._graph.path).stem,
             semantics=self._semantics,
@@ -82,11 +100,22 @@ class _Lowering:
             projections=tuple(
                 projection
                 for chart in chosen
-                for projection in build_projections(self._graph, self._semantics, chart, back, budget)
+                for projection in build_projections(self._graph, chart, back, channels, budget, self._notes)
             ),
             outputs=tuple(dict.fromkeys(outputs)),
             assumptions=tuple(self._notes),
         )
+
+    def _evened(self, chart: Blueprint, channels: int | None) -> Blueprint:
+        """Give the neurons behind a convolution one gain a filter, for the kernel to take it."""
+        dynamics = chart.dynamics if channels is None else even_gain(chart.dynamics, channels)
+        if dynamics is chart.dynamics:
+            return chart
+        self._notes.append(
+            f"population {quoted(chart.name)}: input gains differ within a filter; its membranes and"
+            " thresholds are scaled instead"
+        )
+        return replace(chart, dynamics=dynamics)
 
     def _note_dead(self) -> None:
         dead = [quoted(name) for name in self._graph.nodes if name not in self._live]
@@ -107,15 +136,21 @@ class _Lowering:
         self._signals, budget = {}, Budget()
         for name in order:
             node = linear[name]
-            signal = add(self._parts(name))
-            if node.type in ("Affine", "Linear"):
+            parts = self._parts(name)
+            signal = add(parts, budget.claim(self._graph, name))
+            if node.type not in ("Scale", "Flatten", PORT):
                 self._refuse_analog(name, signal)
-            self._signals[name] = through(self._graph, node, signal, self._shapes[name], budget)
+            shapes = self._taken[name], self._shapes[name]
+            dt = self._semantics.dt
+            self._signals[name] = through(self._graph, node, signal, shapes, dt, budget, self._notes)
         return self._signals
 
     def _parts(self, name: str) -> list[Signal]:
         """Signals of the edges into a node."""
         return [self._signals.get(source) or self._source(source) for source in self._sources[name]]
+
+    def _sum(self, name: str, parts: list[Signal]) -> Signal:
+        return add(parts, Budget().claim(self._graph, name))
 
     def _source(self, name: str) -> Signal:
         return Signal.of(name, int(np.prod(self._shapes[name], dtype=np.int64)))
@@ -124,7 +159,7 @@ class _Lowering:
         return self._graph.nodes[source].type in ANALOG
 
     def _refuse_analog(self, name: str, signal: Signal) -> None:
-        for source in signal.terms:
+        for source in signal.sources:
             if self._is_analog(source):
                 raise self._graph.error(
                     source,
@@ -137,7 +172,8 @@ class _Lowering:
 
     def _neuron(self, node: Node) -> Blueprint:
         parts = self._parts(node.name)
-        self._refuse_analog(node.name, add(parts))
+        for part in parts:
+            self._refuse_analog(node.name, part)
         self._note_unused_reset(node)
         return self._blueprint(node, node.type, (node.name,), parts, self._dynamics(node))
 
@@ -153,7 +189,7 @@ class _Lowering:
             shape=self._shapes[node.name],
             nodes=nodes,
             parts=parts,
-            signal=add(parts),
+            signal=self._sum(node.name, parts),
             dynamics=dynamics,
         )
 
@@ -168,7 +204,7 @@ class _Lowering:
         """Thresholds an analog neuron (which then spikes without a reset) or a sum of synapses."""
         parts = self._parts(node.name)
         threshold = per_neuron(node.array("threshold"), self._shapes[node.name])
-        analog = self._analog_term(node.name, add(parts))
+        analog = self._analog_term(node.name, self._sum(node.name, parts))
         if analog is None:
             return self._blueprint(
                 node, "Threshold", (node.name,), parts, stateless(threshold.size, threshold=threshold)
@@ -181,26 +217,25 @@ class _Lowering:
 
     def _analog_term(self, name: str, signal: Signal) -> tuple[Node, Term] | None:
         """Return the analog neuron that a Threshold or Output sees, if it sees one, alone and unmixed."""
-        analog = [source for source in signal.terms if self._is_analog(source)]
+        analog = [source for source in signal.sources if self._is_analog(source)]
         if not analog:
             return None
-        if len(signal.terms) > 1 or signal.bias.any():
+        if len(signal.terms) > 1 or signal.biased:
             raise self._graph.error(
                 analog[0], f"is summed with other signals at {quoted(name)}; accepted: analog values alone"
             )
-        return self._graph.nodes[analog[0]], signal.terms[analog[0]]
+        return self._graph.nodes[analog[0]], next(iter(signal.terms))
 
     def _output(self, node: Node) -> str:
         """Name of the population that an Output reads; one is made where there is none yet."""
         parts = self._parts(node.name)
-        signal = add(parts)
+        signal = self._sum(node.name, parts)
         analog = self._analog_term(node.name, signal)
         if analog is not None:
             return self._add(self._readout(node, *analog))
-        source, term = next(iter(signal.terms.items()))
-        plain = len(signal.terms) == 1 and term.map.diagonal is None and term.map.elementwise
-        if plain and source in self._blueprints and not signal.bias.any():
-            return source
+        sources = [term.source for term in signal.terms if term.plain and term.source in self._blueprints]
+        if len(sources) == len(signal.terms) == 1 and not signal.biased:
+            return sources[0]
         return self._add(self._blueprint(node, "Sum", (node.name,), parts, stateless(signal.size)))
 
     def _readout(self, node: Node, source: Node, term: Term) -> Blueprint:
@@ -210,23 +245,42 @@ class _Lowering:
             own, source.type, (source.name, *term.nodes), self._parts(source.name), dynamics
         )
 
-    def _order(self, inputs: tuple[Input, ...]) -> tuple[list[str], set[tuple[str, str]]]:
+    def _order(self, inputs: tuple[Input, ...]) -> tuple[list[str], Edges]:
+        """Cut the cycles, give late constants a source, sort the populations."""
+        targets = self._targets(inputs)
+        back = find_back_edges(targets, targets)
+        for source, target in sorted(back):
+            seen = "its own spikes" if source == target else f"the spikes of {quoted(source)}"
+            late = self._late(source, target)
+            self._notes.append(f"recurrent: {quoted(target)} sees {seen} of the step before{late}")
+        if self._semantics.recurrent_bias_at_t0:
+            self._note_recurrent_bias(back)
+        self._note_idle(inputs, targets)
+        first = (inputs[0].name, inputs[0].size)
+        self._blueprints = with_late_constants(self._blueprints, self._semantics, back, first, self._notes)
+        targets = self._targets(inputs)
+        forward = {name: [t for t in ends if (name, t) not in back] for name, ends in targets.items()}
+        return [name for name in forward_order(forward)[0] if name in self._blueprints], back
+
+    def _targets(self, inputs: tuple[Input, ...]) -> dict[str, list[str]]:
         targets: dict[str, list[str]] = {item.name: [] for item in inputs}
         targets.update({name: [] for name in sorted(self._blueprints, key=natural)})
         for name in sorted(self._blueprints, key=natural):
-            for source in self._blueprints[name].signal.terms:
+            for source in self._blueprints[name].signal.sources:
                 targets[source].append(name)
-        back = find_back_edges(targets, targets)
-        forward = {name: [t for t in ends if (name, t) not in back] for name, ends in targets.items()}
-        for source, target in sorted(back):
-            seen = "its own spikes" if source == target else f"the spikes of {quoted(source)}"
-            self._notes.append(f"recurrent: {quoted(target)} sees {seen} of the step before")
+        return targets
+
+    def _late(self, source: str, target: str) -> str:
+        """What delays add to the one step of a closing edge."""
+        terms = [term for term in self._blueprints[target].signal.terms if term.source == source]
+        longest = max(term.longest for term in terms)
+        return f", plus delays of up to {longest} steps" if longest else ""
+
+    def _note_recurrent_bias(self, back: Edges) -> None:
         for name in sorted(self._blueprints, key=natural):
             biased = recurrent_bias(self._blueprints[name], back)
             if biased is not None:
                 self._notes.append(f"the recurrent bias of {quoted(biased)} acts from the first step on")
-        self._note_idle(inputs, targets)
-        return [name for name in forward_order(forward)[0] if name in self._blueprints], back
 
     def _note_idle(self, inputs: tuple[Input, ...], targets: dict[str, list[str]]) -> None:
         for item in inputs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +10,14 @@ import numpy as np
 from ..hw.params import Fire
 from .graph import Graph, natural, quoted
 from .ir import Population, Projection
-from .lower_linear import Budget, Signal
+from .lower_linear import Budget, Lines, Signal
 from .lower_neuron import Dynamics
+from .lower_synapses import Synapses, join_terms
 from .node_types import SPIKING
 from .semantics import Semantics, Spikes
 from .shapes import Shape
 
-__all__ = ["Blueprint", "build_population", "build_projections", "recurrent_bias"]
+__all__ = ["Blueprint", "Edges", "build_population", "build_projections", "is_recurrent", "recurrent_bias"]
 
 Edges = set[tuple[str, str]]
 
@@ -70,29 +71,60 @@ def build_population(graph: Graph, semantics: Semantics, blueprint: Blueprint) -
 
 
 def build_projections(
-    graph: Graph, semantics: Semantics, blueprint: Blueprint, back: Edges, budget: Budget
+    graph: Graph,
+    blueprint: Blueprint,
+    back: Edges,
+    channels: Mapping[str, int | None],
+    budget: Budget,
+    lines: Lines,
 ) -> Iterator[Projection]:
-    """Make one projection for each source; those in `back` are recurrent.
+    """Make the projections into a population, mostly one for each source; those in `back` are recurrent.
+
+    Parameters
+    ----------
+    channels : mapping of str to int or None
+        Channels of the populations that are maps, see `gen.lower_synapses`.
 
     Raises
     ------
     UserError
-        More synapses than the budget, weights that overflow, a bias that the hardware cannot time.
+        More synapses than the budget, or weights that overflow.
     """
-    _check_recurrent_bias(graph, semantics, blueprint, back)
-    for source, term in sorted(blueprint.signal.terms.items(), key=lambda item: natural(item[0])):
-        budget.take(
-            graph, blueprint.name, f"input from {quoted(source)}", (term.map.outputs, term.map.inputs)
-        )
-        weight = term.map.dense(blueprint.dynamics.gain)
-        _check_finite(graph, blueprint, weight)
-        yield Projection(
-            name=f"{source}->{blueprint.name}",
-            source=source,
-            target=blueprint.name,
-            weight=weight,
-            recurrent=(source, blueprint.name) in back,
-            nodes=term.nodes,
+    signal, name = blueprint.signal, blueprint.name
+    for source in sorted(signal.sources, key=natural):
+        terms = [term for term in signal.terms if term.source == source]
+        claim = budget.claim(graph, name, f"input from {quoted(source)}")
+        parts = join_terms(terms, blueprint.dynamics.gain, (channels.get(source), channels.get(name)), claim)
+        for number, part in enumerate(parts, start=1):
+            _check_finite(graph, blueprint, part.weight)
+            _say(part, source, name, lines)
+            suffix = f"#{number}" if number > 1 else ""
+            yield _projection(f"{source}->{name}{suffix}", part, source, name, back)
+
+
+def _projection(name: str, part: Synapses, source: str, target: str, back: Edges) -> Projection:
+    weight = part.weight.astype(np.float64, copy=False)
+    for array in (weight, part.delay_steps):
+        if array is not None:
+            array.flags.writeable = False
+    return Projection(
+        name=name,
+        source=source,
+        target=target,
+        weight=weight,
+        recurrent=(source, target) in back,
+        conv=part.conv,
+        delay_steps=part.delay_steps,
+        nodes=part.nodes,
+    )
+
+
+def _say(part: Synapses, source: str, target: str, lines: Lines) -> None:
+    if part.delay_steps is not None and part.branches > 1:
+        what = "a delay a synapse" if part.delay_steps.ndim == 2 else "a delay a source"
+        lines.append(
+            f"{part.branches} branches from {quoted(source)} to {quoted(target)} are one projection with"
+            f" {what} of 0 to {part.delay_steps.max()} steps"
         )
 
 
@@ -101,20 +133,14 @@ def _check_finite(graph: Graph, blueprint: Blueprint, *arrays: np.ndarray) -> No
         raise graph.error(blueprint.name, "weights times gains overflow; accepted: products below 1e308")
 
 
-def _check_recurrent_bias(graph: Graph, semantics: Semantics, blueprint: Blueprint, back: Edges) -> None:
-    """Refuse a bias that must be silent in the first step: the hardware's biases never are."""
-    node = recurrent_bias(blueprint, back)
-    if node is not None and not semantics.recurrent_bias_at_t0:
-        raise graph.error(
-            node,
-            f"its recurrent bias is silent in the first step under {semantics.name}, unlike any in hardware; "
-            "accepted: no bias, or recurrent_bias_at_t0=yes",
-        )
+def is_recurrent(part: Signal, target: str, back: Edges) -> bool:
+    """Whether a signal into `target` comes over closing edges alone."""
+    return bool(part.terms) and all((source, target) in back for source in part.sources)
 
 
 def recurrent_bias(blueprint: Blueprint, back: Edges) -> str | None:
     """Name of a node whose bias comes on recurrent connections alone."""
     for part in blueprint.parts:
-        if part.bias.any() and all((source, blueprint.name) in back for source in part.terms):
-            return next((term.nodes[-1] for term in part.terms.values() if term.nodes), blueprint.name)
+        if part.biased and is_recurrent(part, blueprint.name, back):
+            return next((term.nodes[-1] for term in part.terms if term.nodes), blueprint.name)
     return None

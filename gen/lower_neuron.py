@@ -15,7 +15,7 @@ from .node_types import ANALOG
 from .semantics import Decay, Gain, IfGain, Initial, LowerClamp, Semantics, Spikes
 from .shapes import Shape, per_neuron
 
-__all__ = ["SUBTRACTING", "Dynamics", "make_dynamics", "scaled", "stateless"]
+__all__ = ["SUBTRACTING", "Dynamics", "even_gain", "make_dynamics", "scaled", "stateless"]
 
 SUBTRACTING = (Reset.SUBTRACT, Reset.TWO_STAGE_SUBTRACT, Reset.LATE_SUBTRACT)
 
@@ -82,14 +82,22 @@ def stateless(size: int, threshold: np.ndarray | None = None) -> Dynamics:
 
 
 def scaled(dynamics: Dynamics, factor: np.ndarray) -> Dynamics:
-    """Return the same neurons with a membrane that is `factor` times the node's (an analog neuron only)."""
-    return replace(
-        dynamics,
-        gain=dynamics.gain * factor,
-        bias=dynamics.bias * factor,
-        leak=dynamics.leak * factor,
-        offset=dynamics.offset * factor,
-    )
+    """Return the same neurons, the membrane `factor` times the node's (above 0 where they spike)."""
+    names = ("gain", "bias", "leak", "offset", "threshold", "reset_value", "v_min")
+    values = {name: getattr(dynamics, name) for name in names}
+    return replace(dynamics, **{name: v * factor for name, v in values.items() if v is not None})
+
+
+def even_gain(dynamics: Dynamics, channels: int) -> Dynamics:
+    """Return the same spikes with one gain a channel: what differs within goes into the thresholds.
+
+    Neurons that do not spike, or with a gain that is not above 0, stay as they are.
+    """
+    gain = dynamics.gain.reshape(channels, -1)
+    if dynamics.threshold is None or (gain == gain[:, :1]).all() or (gain <= 0).any():
+        return dynamics
+    common = np.broadcast_to(gain.max(axis=1, keepdims=True), gain.shape).reshape(-1)
+    return replace(scaled(dynamics, common / dynamics.gain), gain=common)
 
 
 def _decay(

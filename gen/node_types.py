@@ -25,6 +25,8 @@ class NodeType:
     required, optional : tuple of str
     positive : tuple of str
         Parameters that must be above 0.
+    natural : tuple of str
+        Parameters that must not be negative.
     integer : tuple of str
         Parameters that must be whole numbers; `text` ones may be a string instead.
     """
@@ -32,6 +34,7 @@ class NodeType:
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     positive: tuple[str, ...] = ()
+    natural: tuple[str, ...] = ()
     integer: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
 
@@ -45,12 +48,14 @@ _CONV = NodeType(
     required=("weight", "stride", "padding", "dilation", "groups", "bias"),
     optional=("input_shape",),
     positive=("stride", "dilation", "groups", "input_shape"),
+    natural=("padding",),
     integer=("stride", "padding", "dilation", "groups", "input_shape"),
     text=("padding",),
 )
 _POOL = NodeType(
     required=("kernel_size", "stride", "padding"),
     positive=("kernel_size", "stride"),
+    natural=("padding",),
     integer=("kernel_size", "stride", "padding"),
 )
 _SHAPE = NodeType(required=("shape",), positive=("shape",), integer=("shape",))
@@ -81,7 +86,7 @@ NODE_TYPES: Mapping[str, NodeType] = {
     "Conv2d": _CONV,
     "SumPool2d": _POOL,
     "AvgPool2d": _POOL,
-    "Delay": NodeType(required=("delay",)),
+    "Delay": NodeType(required=("delay",), natural=("delay",)),
 }
 
 SPIKING = ("IF", "LIF", "CubaLIF")
@@ -117,6 +122,8 @@ def _check_value(graph: Graph, node: Node, kind: NodeType, name: str) -> None:
         raise graph.error(node.name, f"{name} holds {bad}; accepted: finite numbers{_hint(name, bad)}")
     if name in kind.positive and (value <= 0).any():
         raise graph.error(node.name, f"{name} holds {value.min():g}; accepted: numbers above 0")
+    if name in kind.natural and (value < 0).any():
+        raise graph.error(node.name, f"{name} holds {value.min():g}; accepted: numbers from 0")
     if name in kind.integer and (value != np.floor(value)).any():
         raise graph.error(node.name, f"{name} holds a fraction; accepted: whole numbers")
 

@@ -15,7 +15,7 @@ import numpy as np
 from .graph import PORT, Graph, Node, quoted
 from .node_types import NEURONS
 
-__all__ = ["Shape", "derive_shapes", "fits", "per_neuron"]
+__all__ = ["Shape", "derive_shapes", "derive_signals", "fits", "per_neuron"]
 
 Shape = tuple[int, ...]
 MAX_SIGNAL = 1 << 24  # the largest population (hw.params)
@@ -23,7 +23,12 @@ MAX_SIGNALS = 1 << 26
 
 
 def derive_shapes(graph: Graph) -> dict[str, Shape]:
-    """Shape of each node's output.
+    """Shape of each node's output; errors as of `derive_signals`."""
+    return derive_signals(graph)[1]
+
+
+def derive_signals(graph: Graph) -> tuple[dict[str, Shape], dict[str, Shape]]:
+    """Shape of what each node takes, and of what it gives.
 
     Parameters
     ----------
@@ -50,7 +55,7 @@ def derive_shapes(graph: Graph) -> dict[str, Shape]:
             queue.extend((target, shapes[name]) for target in targets[name])
     _check_edges(graph, taken, shapes)
     _check_total(graph, shapes)
-    return shapes
+    return taken, shapes
 
 
 def fits(first: Shape, second: Shape) -> bool:

@@ -14,7 +14,7 @@ class Interpreter:
 
     def __init__(self, graph, rules):
         self.nodes, self.edges, self.rules = graph["nodes"], graph["edges"], rules
-        self.v, self.i, self.last = {}, {}, {}
+        self.v, self.i, self.last, self.past = {}, {}, {}, {}
 
     def run(self, x):
         """Values of all Output nodes, a dict of (steps, size)."""
@@ -58,6 +58,62 @@ class Interpreter:
 
     def do_Flatten(self, name, x):
         return x.reshape(-1)
+
+    def do_Conv2d(self, name, x):
+        """Correlation as in PyTorch, one product after the other."""
+        node = self.nodes[name]
+        weight, groups = node["weight"].astype(float), int(node["groups"])
+        stride, dilation = (np.broadcast_to(node[key], 2) for key in ("stride", "dilation"))
+        reach = dilation * (np.array(weight.shape[2:]) - 1)
+        x = self.padded(x, node["padding"], reach)
+        rows, columns = (np.array(x.shape[1:]) - reach - 1) // stride + 1
+        result = np.zeros((weight.shape[0], rows, columns)) + node["bias"].reshape(-1, 1, 1)
+        for out in np.ndindex(result.shape):
+            group = out[0] // (weight.shape[0] // groups)
+            for channel, row, column in np.ndindex(weight.shape[1:]):
+                at = out[1] * stride[0] + row * dilation[0], out[2] * stride[1] + column * dilation[1]
+                seen = x[(group * weight.shape[1] + channel, *at)]
+                result[out] += weight[out[0], channel, row, column] * seen
+        return result
+
+    def padded(self, x, padding, reach):
+        if isinstance(padding, str):
+            both = [(n // 2, n - n // 2) if padding == "same" else (0, 0) for n in reach]
+        else:
+            both = [(n, n) for n in np.broadcast_to(padding, 2)]
+        return np.pad(x, [(0, 0), *both])
+
+    def do_Conv1d(self, name, x):
+        node, flat = self.nodes[name], {"stride": 1, "dilation": 1, "padding": 0}
+        as_2d = {key: [n, *node[key]] for key, n in flat.items() if not isinstance(node[key], str)}
+        weight = node["weight"][:, :, np.newaxis]
+        self.nodes = {**self.nodes, "as 2d": {**node, **as_2d, "weight": weight}}
+        return self.do_Conv2d("as 2d", x[:, np.newaxis])[:, 0]
+
+    def do_SumPool2d(self, name, x):
+        node = self.nodes[name]
+        size, stride = (np.broadcast_to(node[key], 2) for key in ("kernel_size", "stride"))
+        x = self.padded(x, node["padding"], (0, 0))
+        rows, columns = (np.array(x.shape[1:]) - size) // stride + 1
+        result = np.zeros((x.shape[0], rows, columns))
+        for channel, row, column in np.ndindex(result.shape):
+            window = x[channel, row * stride[0] :, column * stride[1] :][: size[0], : size[1]]
+            result[channel, row, column] = window.sum()
+        return result
+
+    def do_AvgPool2d(self, name, x):
+        return self.do_SumPool2d(name, x) / np.prod(np.broadcast_to(self.nodes[name]["kernel_size"], 2))
+
+    def do_Delay(self, name, x):
+        delay = self.nodes[name]["delay"]
+        past = self.past.setdefault(name, [])
+        past.append(np.broadcast_to(x, np.broadcast_shapes(np.shape(x), np.shape(delay))))
+        steps = np.broadcast_to(np.rint(delay / self.rules["dt"]).astype(int), past[-1].shape)
+        result = np.zeros(steps.shape)
+        for at in np.ndindex(result.shape):
+            if steps[at] < len(past):
+                result[at] = past[-1 - steps[at]][at]
+        return result
 
     def do_Threshold(self, name, x):
         return self.above(x, self.nodes[name]["threshold"])

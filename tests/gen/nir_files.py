@@ -42,6 +42,30 @@ def affine(weight, bias=None):
     return {"type": "Affine", "weight": weight, "bias": np.asarray(bias, dtype=np.float32)}
 
 
+def conv(weight, bias=None, *, groups=1, **pairs):
+    """Conv1d or Conv2d, by the dimensions of the weight (filters, channels a group, ...)."""
+    weight = np.asarray(weight, dtype=np.float32)
+    rank = weight.ndim - 2
+    pairs = {"stride": 1, "padding": 0, "dilation": 1, **pairs}
+    return {
+        "type": f"Conv{rank}d",
+        "weight": weight,
+        "bias": np.zeros(len(weight)) if bias is None else np.asarray(bias, dtype=np.float32),
+        "groups": np.asarray(groups),
+        **{key: v if isinstance(v, str) else np.broadcast_to(v, rank) for key, v in pairs.items()},
+    }
+
+
+def pool(kind, size, stride=None, padding=0):
+    """Sum or Avg pool; stride defaults to the window."""
+    values = {"kernel_size": size, "stride": size if stride is None else stride, "padding": padding}
+    return {"type": f"{kind}Pool2d", **{key: np.broadcast_to(value, 2) for key, value in values.items()}}
+
+
+def delay(seconds):
+    return {"type": "Delay", "delay": np.asarray(seconds, dtype=np.float64)}
+
+
 def port(kind, *shape):
     return {"type": kind, "shape": np.asarray(shape, dtype=np.int64)}
 

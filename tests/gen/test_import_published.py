@@ -84,7 +84,6 @@ def test_braille_accuracy():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("cnn_sinabs", "FILE: node '0' (Conv2d): Conv2d is not supported yet; supported: Input, Output, "),
         (
             "lif_norse",
             "FILE: node '1' (LIF): its time step, decay and reset cannot be inferred from the file; ",

@@ -9,8 +9,9 @@ from spikeloom.gen.importer import load_network
 from spikeloom.hw.params import Reset
 from spikeloom.sim.golden import run_float
 
+from .drive import drive
 from .interpreter import Interpreter
-from .nir_files import affine, chain, cuba, graph_of, lif, port, write
+from .nir_files import affine, chain, cuba, graph_of, lif, pool, port, write
 
 RULES = {
     "dt": 1e-4,
@@ -379,11 +380,11 @@ def refused(path, graph, semantics="snntorch"):
     return message.replace(str(path), "FILE")
 
 
-def test_unsupported_node(file):
-    assert refused(file, chain({"type": "Delay", "delay": np.ones(2)}, lif())) == (
-        "FILE: node 'n0' (Delay): Delay is not supported yet; supported: Input, Output, Affine, Linear, "
-        "Scale, Flatten, IF, LIF, CubaLIF, I, LI, CubaLI, Threshold, NIRGraph"
-    )
+@pytest.mark.parametrize("node", [{"type": "Delay", "delay": np.ones(2)}, pool("Sum", 1)])
+def test_cycle_of_linear_nodes_of_any_kind(file, node):
+    model = chain(node, lif(), names=["a", "lif"], inputs=(2, 1, 1))
+    model["edges"].append(("a", "a"))
+    assert "cycle without a neuron: 'a' -> 'a'; accepted" in refused(file, model)
 
 
 def test_cycle_without_a_neuron(file):
@@ -434,14 +435,31 @@ def test_graded_spikes_need_a_positive_threshold(file):
 
 
 def test_recurrent_bias_that_is_silent_first(file):
+    """Under Norse it comes from a neuron that always fires, one step late."""
     model = chain(cuba(), names=["lif"])
     model["nodes"]["w"] = affine(np.eye(2), [0, 1])
     model["edges"] += [("lif", "w"), ("w", "lif")]
-    assert refused(file, model, "norse,dt=1e-4") == (
-        "FILE: node 'w' (Affine): its recurrent bias is silent in the first step under norse, unlike any in "
-        "hardware; accepted: no bias, or recurrent_bias_at_t0=yes"
+    network = load_network(write(file, model), semantics="norse,dt=1e-4")
+    constant, lif_population = network.populations
+    assert (constant.name, constant.kind, constant.size, constant.beta) == ("constant", "Constant", 1, None)
+    assert not lif_population.bias.any()
+    (projection,) = (p for p in network.projections if p.source == "constant")
+    assert projection.target == "lif"
+    assert projection.delay_steps is not None
+    assert projection.delay_steps.tolist() == [1]
+    assert np.allclose(projection.weight, [[0], [1.0]])
+    assert not any(p.recurrent for p in network.projections if p.source != "lif")
+    assert network.assumptions[-1] == (
+        "population 'lif': a bias sets in at step 1, so it comes from 'constant', a neuron that fires in "
+        "every step"
     )
-    load_network(file, semantics="norse,dt=1e-4,recurrent_bias_at_t0=yes")
+    x = np.zeros((4, 2))
+    x[1] = 1
+    found = drive(network, "lif", {"input": x, "constant": np.ones((4, 1)), "lif": np.zeros((4, 2))})
+    gain = 2.0 * 1e-4 / 2e-4 * 10 * 1e-4 / 1e-3
+    assert np.allclose(found, gain * (x + np.outer([0, 1, 1, 1], [0, 1])))
+    plain = load_network(file, semantics="norse,dt=1e-4,recurrent_bias_at_t0=yes")
+    assert np.allclose(plain.populations[0].bias, [0, gain])
 
 
 def test_overflowing_products(file):
