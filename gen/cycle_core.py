@@ -46,8 +46,8 @@ class CoreClock:
     ) -> np.ndarray:
         if readout is ReadoutKind.SPIKES:
             assert spikes is not None
-            padded = np.pad(spikes.astype(bool), ((0, 0), (0, 0), (0, self.groups * lanes - neurons)))
-            return padded.reshape(*spikes.shape[:2], self.groups, lanes).sum(axis=3)
+            padded = np.pad(spikes, ((0, 0), (0, 0), (0, self.groups * lanes - neurons)))
+            return padded.reshape(*spikes.shape[:2], self.groups, lanes).sum(axis=3, dtype=np.int64)
         sizes = np.full(self.groups, lanes)
         sizes[-1] = neurons - (self.groups - 1) * lanes
         return sizes[None, None]

@@ -35,7 +35,7 @@ def predict_cycles(
     counts : ndarray
         (samples, steps, channels...), input event counts; events of a step come in ascending order.
     spikes : sequence of ndarray
-        For each core (samples, steps, neurons), 0 or 1; None is allowed for an analog core.
+        For each core (samples, steps, neurons), spike counts; None is allowed for an analog core.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def predict_cycles(
         (samples,) int64, from the first token offered through the last tick taken, inclusive.
     """
     counts = counts.reshape(*counts.shape[:2], -1)
-    tokens = counts.shape[1] * (1 + sum(core.neuron.neurons for core in params.cores))
+    tokens = counts.shape[1] * (1 + sum(params.step_events(k) for k in range(len(params.cores))))
     size = max(1, _CHUNK_TOKENS // tokens)
     parts = [slice(start, start + size) for start in range(0, len(counts), size)]
     cycles = [
@@ -90,7 +90,7 @@ class _Clockwork:
         for place, link in enumerate(links):
             branch = Branch(entry, silent=len(links) > 1)
             if needs_queue(place):
-                depth = queue_depth(link.channels, queue_steps(number, link))
+                depth = queue_depth(self.params.step_events(link.source), queue_steps(number, link))
                 queue = self._queue(link.source, depth, recurrent=link.recurrent)
                 self.queues[number, place] = queue
                 branch = QueueBranch(queue)
@@ -108,7 +108,7 @@ class _Clockwork:
         for place, number in enumerate(outputs):
             branch = Branch(entry, silent=len(outputs) > 1)
             if needs_queue(place):
-                depth = queue_depth(self.params.cores[number].neuron.neurons, 1)
+                depth = queue_depth(self.params.step_events(number), 1)
                 queue = self._queue(number, depth, recurrent=False)
                 self.output_queues.append(queue)
                 branch = QueueBranch(queue)

@@ -149,6 +149,7 @@ def _format(population: str, weight_bits: int, neuron: NeuronParams) -> dict[str
         "state_bits": neuron.state_bits,
         "frac_bits": neuron.frac_bits,
         "synapse_bits": neuron.synapse_bits,
+        "spike_bits": neuron.spike_bits,
         "decay_frac_bits": {
             name: decay.frac_bits
             for name, decay in (("synapse", neuron.synapse), ("membrane", neuron.membrane))

@@ -101,8 +101,17 @@ def _core_row(core: CoreParams) -> tuple[object, ...]:
 
 
 def _formats(formats: Iterable[Mapping[str, Any]]) -> str:
-    head = ("population", "weight", "accumulator", "membrane", "current", "fraction", "a value a neuron")
-    keys = ("population", "weight_bits", "acc_bits", "state_bits", "synapse_bits", "frac_bits")
+    head = (
+        "population",
+        "weight",
+        "accumulator",
+        "membrane",
+        "current",
+        "fraction",
+        "spike",
+        "a value a neuron",
+    )
+    keys = ("population", "weight_bits", "acc_bits", "state_bits", "synapse_bits", "frac_bits", "spike_bits")
     rows = ([*(f[key] for key in keys), ", ".join(f["per_neuron"]) or "-"] for f in formats)
     return _table(head, rows)
 

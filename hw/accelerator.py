@@ -98,7 +98,7 @@ def _probe_signature(core: Core) -> wiring.Signature:
     members = {
         "valid": Out(1),
         "group": Out(bits_for_unsigned(core.serialiser.groups - 1)),
-        "spikes": Out(lanes),
+        "spikes": Out(unsigned(lanes * neuron.spike_bits)),
         "membranes": Out(unsigned(lanes * neuron.state_bits)),
     }
     if neuron.synapse_bits:

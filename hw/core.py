@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth import Const, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.hdl import Shape, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -55,6 +55,7 @@ class Core(wiring.Component):
             neurons=neuron.neurons,
             lanes=lanes,
             value=self._value(readout, count_bits),
+            spike_bits=neuron.spike_bits if readout is ReadoutKind.SPIKES else 1,
             only_last=self.tallied,
         )
         super().__init__(
@@ -106,10 +107,20 @@ class Core(wiring.Component):
         for name in ("strobe", "group", "final", "last"):
             m.d.comb += getattr(serialiser, name).eq(getattr(update, name))
         if serialiser.value is None:
-            m.d.comb += serialiser.mask.eq(update.spikes)
+            self._send_spikes(m)
             return
         values = update.tallies if self.tallied else update.membranes
         lanes = self.params.update_lanes
         in_final = self.params.neuron.neurons - (serialiser.groups - 1) * lanes
         m.d.comb += serialiser.mask.eq(Mux(update.final, Const((1 << in_final) - 1), Const((1 << lanes) - 1)))
         m.d.comb += [serialiser.values[k].eq(values[k]) for k in range(lanes)]
+
+    def _send_spikes(self, m: Module) -> None:
+        update, serialiser = self.lif.update, self.serialiser
+        bits = serialiser.spike_bits
+        if bits == 1:
+            m.d.comb += serialiser.mask.eq(update.spikes)
+            return
+        counts = [update.spikes.word_select(k, bits) for k in range(self.params.update_lanes)]
+        m.d.comb += serialiser.mask.eq(Cat(*(count.any() for count in counts)))
+        m.d.comb += [serialiser.counts[k].eq(count) for k, count in enumerate(counts)]

@@ -95,6 +95,7 @@ class LifCore(wiring.Component):
                         state_bits=params.state_bits,
                         synapse_bits=params.synapse_bits,
                         tally=self.tally,
+                        spike_bits=params.spike_bits,
                     )
                 ),
             }
@@ -178,12 +179,12 @@ class LifCore(wiring.Component):
         m.d.comb += update.spikes.eq(self._spikes(lanes, final))
 
     def _spikes(self, lanes: list[NeuronOutputs], final: Value) -> Cat:
-        """Spike bits; padding lanes of the final group stay silent."""
+        """Spikes of all lanes; padding lanes of the final group stay silent."""
         padded_from = self.params.neurons - (self.groups - 1) * self.lanes
         bits = []
         for k, lane in enumerate(lanes):
             spike = Const(0, 1) if lane.spike is None else lane.spike.value
-            bits.append(spike & ~final if k >= padded_from else spike)
+            bits.append(spike & (~final).replicate(len(spike)) if k >= padded_from else spike)
         return Cat(*bits)
 
     def _write_back(

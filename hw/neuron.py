@@ -36,7 +36,7 @@ class NeuronInputs:
 
 @dataclass(frozen=True, eq=False)
 class NeuronOutputs:
-    """Results of a lane, all at the same stage; `spike` is None for a population without threshold."""
+    """Results of a lane, all at the same stage; `spike`, a bit or a count, is None without a threshold."""
 
     v: Staged
     i: Staged | None
@@ -134,6 +134,8 @@ class _Lane:
         reset = self.params.reset
         if not self.params.spiking:
             return v, None
+        if self.params.spike_bits > 1:
+            return self._divided(v)
         spike = self.compare(v, "spike")
         if reset is Reset.VALUE:
             return self.select(spike, self.word("reset_value"), v, "v_reset"), spike
@@ -150,6 +152,23 @@ class _Lane:
             lambda s, f, t: Mux(s == f, 0, Mux(s, -t, t)), spike, fired, self.word("threshold"), name="step"
         )
         return self.add(v, step, "v_reset")
+
+    def _divided(self, v: Staged) -> tuple[Staged, Staged]:
+        """Membrane less n thresholds, and n: restoring division, a quotient bit every two stages.
+
+        A membrane of more thresholds than the quotient holds leaves all its bits 1 and keeps the rest.
+        """
+        threshold, shape = self.word("threshold"), v.value.shape()
+        bits = []
+        for bit in reversed(range(self.params.spike_bits)):
+            rest = self.p.register(
+                lambda v, t, bit=bit: v - t.shift_left(bit), v, threshold, name=f"rest_{bit}"
+            )
+            # thresholds are above 0: what is kept lies between 0 and the membrane
+            v = self.p.register(lambda v, r: Mux(r[-1], v, r), v, rest, name=f"v_rest_{bit}", shape=shape)
+            bits.insert(0, self.p.register(lambda r: ~r[-1], rest, name=f"spikes_{bit}"))
+        spikes = self.p.register(lambda *b: Cat(*b), *bits, name="spikes")
+        return v, spikes
 
     def clamp(self, v: Staged) -> Staged:
         if self.params.v_min is None:
@@ -177,7 +196,15 @@ class _Lane:
         shape = old.value.shape()
         if shape.signed:
             return self.saturate(self.add(old, x, "tally_sum"), shape.width, "tally")
-        return self.p.register(lambda t, s: t + (s & ~t.all()), old, x, name="tally", shape=shape)
+        if self.params.spike_bits == 1:
+            return self.p.register(lambda t, s: t + (s & ~t.all()), old, x, name="tally", shape=shape)
+        total = self.p.register(lambda t, s: t + s, old, x, name="tally_sum")
+        return self.p.register(
+            lambda x: x[: shape.width] | x[shape.width :].any().replicate(shape.width),
+            total,
+            name="tally",
+            shape=shape,
+        )
 
 
 def _constant(value: PerNeuron | None) -> Value:

@@ -115,6 +115,9 @@ class NeuronParams:
         (without one it is part of `bias`).
     v_min : int, tuple of int or None
         The membrane is clamped from below to this after reset, in state LSB.
+    spike_bits : int
+        1 .. 8: a neuron emits up to ``2**spike_bits - 1`` spikes a step. Above 1 (graded spikes) thresholds
+        are above 0, `compare` is ``>=``, `reset` is subtract and `fire` is after.
     """
 
     neurons: int
@@ -132,6 +135,7 @@ class NeuronParams:
     bias: PerNeuron = 0
     leak: PerNeuron = 0
     v_min: PerNeuron | None = None
+    spike_bits: int = 1
 
     def __post_init__(self) -> None:
         _check_range("Population size", self.neurons, 1, 1 << 24)
@@ -142,8 +146,11 @@ class NeuronParams:
             _check_range("Synaptic current bits", self.synapse_bits, 2, 48)
         elif self.synapse_bits or self.leak != 0:
             raise ValueError("Synaptic current bits and leak need a synaptic current decay")
+        _check_range("Spike bits", self.spike_bits, 1, 8)
         self._check_words()
         self._check_modes()
+        if self.spike_bits > 1:
+            self._check_graded()
 
     def _check_words(self) -> None:
         for name in ("threshold", "reset_value", "bias", "leak", "v_min"):
@@ -174,10 +181,29 @@ class NeuronParams:
         if self.membrane is None and (self.reset in LATE_RESETS or self.fire is Fire.BEFORE):
             raise ValueError("A late reset or fire=before needs a membrane that is kept between steps")
 
+    def _check_graded(self) -> None:
+        if self.threshold is None or min(_values(self.threshold)) <= 0:
+            raise ValueError(
+                "Spike bits above 1 need a threshold above 0"
+                + ("" if self.threshold is None else f", not {min(_values(self.threshold))}")
+            )
+        for name, value, needed in (
+            ("reset", self.reset, Reset.SUBTRACT),
+            ("compare", self.compare, Compare.GE),
+            ("fire", self.fire, Fire.AFTER),
+        ):
+            if value is not needed:
+                raise ValueError(f"Spike bits above 1 need {name}={needed}, not {value}")
+
     @property
     def spiking(self) -> bool:
         """Whether the population emits spikes."""
         return self.threshold is not None
+
+    @property
+    def spike_max(self) -> int:
+        """Most spikes of a neuron in a step."""
+        return (1 << self.spike_bits) - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -357,6 +383,11 @@ class AcceleratorParams:
         if self.readout is ReadoutKind.MEMBRANE:
             return max(self.cores[output].neuron.state_bits for output in self.output_cores)
         return self.count_bits if self.readout is ReadoutKind.COUNTS else 0
+
+    def step_events(self, source: int) -> int:
+        """Most events that core `source` sends in a step."""
+        neuron = self.cores[source].neuron
+        return neuron.neurons * neuron.spike_max
 
     def consumers(self, source: int) -> list[tuple[int, int]]:
         """(core, place among its links) of every link from `source`."""

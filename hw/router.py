@@ -95,7 +95,7 @@ def _link(m: Module, params: AcceleratorParams, number: int, place: int, link: L
     if needs_queue(place):
         m.submodules[f"queue_{name}"] = queue = StepQueue(
             event_layout(link.channels),
-            channels=link.channels,
+            events=params.step_events(link.source),
             recurrent=link.recurrent,
             steps=queue_steps(number, link),
         )
@@ -112,7 +112,7 @@ def _output(m: Module, params: AcceleratorParams, streams: list[Any]) -> Any:
     m.submodules.merge_output = merge = StepMerge(layouts, out_layout(params), channels)
     for place, (stream, taken) in enumerate(zip(streams, merge.inputs, strict=True)):
         if needs_queue(place):
-            queue = StepQueue(layouts[place], channels=channels[place])
+            queue = StepQueue(layouts[place], events=params.step_events(params.output_cores[place]))
             m.submodules[f"queue_output_{place}"] = queue
             wiring.connect(m, stream, queue.i)
             stream = queue.o

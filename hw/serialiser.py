@@ -28,6 +28,8 @@ class Serialiser(wiring.Component):
         A group: `mask` has a bit for each lane to send, `final` ends the step.
     values : in
         With `value`: what is sent with each lane.
+    counts : in
+        With `spike_bits` above 1: how many events each lane of `mask` sends, 1 or more.
     start : in
         A sweep begins: `groups` strobes will follow.
     ready : out
@@ -49,10 +51,20 @@ class Serialiser(wiring.Component):
     start: Signal
     ready: Signal
     values: Any
+    counts: Any
     out: Any
 
-    def __init__(self, *, neurons: int, lanes: int, value: Shape | None = None, only_last: bool = False):
+    def __init__(
+        self,
+        *,
+        neurons: int,
+        lanes: int,
+        value: Shape | None = None,
+        only_last: bool = False,
+        spike_bits: int = 1,
+    ):
         self.only_last = only_last
+        self.spike_bits = spike_bits
         self.neurons = neurons
         self.lanes = lanes
         self.groups = -(-neurons // lanes)
@@ -73,6 +85,9 @@ class Serialiser(wiring.Component):
         if value is not None:
             members["values"] = In(data.ArrayLayout(value, lanes))
             entry["values"] = data.ArrayLayout(value, lanes)
+        if spike_bits > 1:
+            members["counts"] = In(data.ArrayLayout(spike_bits, lanes))
+            entry["counts"] = data.ArrayLayout(spike_bits, lanes)
         self.entry = data.StructLayout(entry)
         super().__init__(members)
 
@@ -99,6 +114,8 @@ class Serialiser(wiring.Component):
         ]
         if self.value is not None:
             m.d.comb += entry["values"].eq(self.values)
+        if self.spike_bits > 1:
+            m.d.comb += entry["counts"].eq(self.counts)
 
     def _scan(self, m: Module, queue: SyncFIFOBuffered) -> Value:
         """Send the lowest lane that is left, or the tick; one token a cycle."""
@@ -115,14 +132,32 @@ class Serialiser(wiring.Component):
             tick = ~entry.mask.any()
             sent = live & ~(tick & ~entry.last) if self.only_last else live
             m.d.sync += [self.out.valid.eq(sent), *self._token(entry, lowest, tick)]
-        left = Signal(self.lanes)
+        left, several = Signal(self.lanes), Signal(self.lanes)  # after this token; of it, not just once
         oldest: Any = data.View(self.entry, queue.r_data)
-        m.d.comb += left.eq(Mux(load, oldest.mask, entry.mask & ~lowest))
+        m.d.comb += left.eq(Mux(load, oldest.mask, entry.mask & ~self._spent(entry, lowest)))
+        if self.spike_bits > 1:
+            m.d.comb += several.eq(left & Mux(load, _above(oldest, 1), self._several(entry, lowest)))
         with m.If(load):
-            m.d.sync += [live.eq(queue.r_rdy), entry.eq(oldest), finish.eq(_finishes(left, oldest.final))]
+            finish_oldest = _finishes(left, oldest.final, several)
+            m.d.sync += [live.eq(queue.r_rdy), entry.eq(oldest), finish.eq(finish_oldest)]
         with m.Elif(room):
-            m.d.sync += [entry.mask.eq(left), finish.eq(_finishes(left, entry.final))]
+            m.d.sync += [entry.mask.eq(left), finish.eq(_finishes(left, entry.final, several))]
+            m.d.sync += self._count_down(entry, lowest)
         return live & room & finish & entry.final
+
+    def _spent(self, entry: Any, lowest: Value) -> Value:
+        """The lane that sends its last event now."""
+        return lowest if self.spike_bits == 1 else lowest & ~_above(entry, 1)
+
+    @staticmethod
+    def _several(entry: Any, lowest: Value) -> Value:
+        """Lanes that are left with two events or more when the lowest has sent one."""
+        return (_above(entry, 1) & ~lowest) | (_above(entry, 2) & lowest)
+
+    def _count_down(self, entry: Any, lowest: Value) -> list:
+        if self.spike_bits == 1:
+            return []
+        return [entry.counts[k].eq(entry.counts[k] - lowest[k]) for k in range(self.lanes)]
 
     @property
     def _aligned(self) -> bool:
@@ -146,10 +181,15 @@ class Serialiser(wiring.Component):
         m.d.sync += [sent.eq(step_sent), pending.eq(pending + self.start - sent)]
 
 
-def _finishes(left: Value, final: Value) -> Value:
+def _finishes(left: Value, final: Value, several: Value) -> Value:
     """Whether the next token is an entry's last: its tick, or the last lane of an entry without one."""
-    more = Cat(*(left[k] & left[:k].any() for k in range(len(left)))).any()
+    more = Cat(*(left[k] & left[:k].any() for k in range(len(left))), several).any()
     return Mux(final, ~left.any(), ~more)
+
+
+def _above(entry: Any, count: int) -> Value:
+    """Lanes that have more than `count` events left."""
+    return Cat(*(entry.counts[k] > count for k in range(len(entry.mask))))
 
 
 def _one_hot_index(one_hot: Value, width: int) -> Value:

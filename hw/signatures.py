@@ -72,17 +72,17 @@ def sweep_signature(lanes: int, groups: int, acc_bits: int) -> wiring.Signature:
 
 
 def update_signature(
-    lanes: int, groups: int, *, state_bits: int, synapse_bits: int, tally: Shape | None
+    lanes: int, groups: int, *, state_bits: int, synapse_bits: int, tally: Shape | None, spike_bits: int = 1
 ) -> wiring.Signature:
     """Updated neurons, a group of `lanes` a cycle, no back-pressure.
 
-    strobe, group, final, last as in `sweep_signature`; spikes: one bit a lane (0 for padding); membranes,
-    currents (only with a synaptic current), tallies (only with a tally): the new state.
+    strobe, group, final, last as in `sweep_signature`; spikes: `spike_bits` a lane (0 for padding);
+    membranes, currents (only with a synaptic current), tallies (only with a tally): the new state.
     """
     members = {
         "strobe": Out(1),
         "group": Out(bits_for_unsigned(groups - 1)),
-        "spikes": Out(unsigned(lanes)),
+        "spikes": Out(unsigned(lanes * spike_bits)),
         "membranes": Out(data.ArrayLayout(signed(state_bits), lanes)),
         "final": Out(1),
         "last": Out(1),

@@ -17,12 +17,12 @@ from amaranth.lib.wiring import In, Out
 __all__ = ["StepQueue", "queue_depth"]
 
 
-def queue_depth(channels: int, steps: int) -> int:
-    """Tokens a step queue holds: all events and the tick of each step.
+def queue_depth(events: int, steps: int) -> int:
+    """Tokens a step queue holds: all `events` of a step, and its tick, of each of `steps`.
 
     At least 3: a shorter `SyncFIFOBuffered` does not take a token every cycle.
     """
-    return max(3, steps * (channels + 1))
+    return max(3, steps * (events + 1))
 
 
 class StepQueue(wiring.Component):
@@ -34,6 +34,11 @@ class StepQueue(wiring.Component):
     o : out, the same
 
     A token leaves `LATENCY_CYCLES` after it came, at the earliest.
+
+    Parameters
+    ----------
+    events : int
+        Most events, or values, of a step.
     """
 
     LATENCY_CYCLES = 2
@@ -41,11 +46,11 @@ class StepQueue(wiring.Component):
     i: Any
     o: Any
 
-    def __init__(self, layout: data.StructLayout, *, channels: int, recurrent: bool = False, steps: int = 1):
+    def __init__(self, layout: data.StructLayout, *, events: int, recurrent: bool = False, steps: int = 1):
         self.layout = layout
-        self.channels = channels
+        self.events = events
         self.recurrent = recurrent
-        self.depth = queue_depth(channels, steps)
+        self.depth = queue_depth(events, steps)
         super().__init__({"i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout))})
 
     def elaborate(self, platform):

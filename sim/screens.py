@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..gen.describe import Description
+from ..gen.describe import Description, PopulationRow
 from ..gen.toolchain.build import BuildResult
 from ..hw.boards.board import Board
 from ..hw.params import CoreParams
@@ -39,6 +39,12 @@ def _range(low_high: tuple[float, float] | None) -> str:
     return f"{low:g}" if low == high else f"{low:g} .. {high:g}"
 
 
+def _spike(population: PopulationRow) -> str:
+    if population.threshold is None:
+        return ""
+    return f"{population.compare}, a count" if population.spikes == "graded" else population.compare
+
+
 def inspect_screen(description: Description, semantics: str) -> Group:
     """Nodes, populations and projections of a model, and what was assumed."""
     nodes = rows_table(
@@ -50,7 +56,7 @@ def inspect_screen(description: Description, semantics: str) -> Group:
         "Populations",
         ("name", "kind", "neurons", "synaptic decay", "membrane decay", "threshold", "reset", "spike"),
         (
-            (p.name, p.kind, p.neurons, *map(_range, (p.alpha, p.beta, p.threshold)), p.reset, p.compare)
+            (p.name, p.kind, p.neurons, *map(_range, (p.alpha, p.beta, p.threshold)), p.reset, _spike(p))
             for p in description.populations
         ),
     )

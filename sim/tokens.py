@@ -39,11 +39,14 @@ class TokenFormat:
         Width of the value (0: none).
     signed : bool
         Whether the value is two's complement.
+    most : int
+        How often an index may come in a step (graded spikes).
     """
 
     indices: int
     value_bits: int = 0
     signed: bool = False
+    most: int = 1
 
     @property
     def index_bits(self) -> int:
@@ -97,7 +100,10 @@ def out_format(params: AcceleratorParams) -> TokenFormat:
     indices = params.output_neurons
     if params.readout is ReadoutKind.MEMBRANE:
         return TokenFormat(indices=indices, value_bits=params.output_value_bits, signed=True)
-    return TokenFormat(indices=indices, value_bits=params.output_value_bits)
+    most = 1
+    if params.readout is ReadoutKind.SPIKES:
+        most = max(params.cores[output].neuron.spike_max for output in params.output_cores)
+    return TokenFormat(indices=indices, value_bits=params.output_value_bits, most=most)
 
 
 def input_tokens(x: np.ndarray, form: TokenFormat, *, order_seed: int | None = None) -> Tokens:
@@ -153,23 +159,21 @@ def read_output(
     Returns
     -------
     ndarray
-        SPIKES: uint8 (samples, steps, neurons). MEMBRANE: int64 (samples, steps, neurons).
+        SPIKES: uint8 (samples, steps, neurons), counts. MEMBRANE: int64 (samples, steps, neurons).
         COUNTS: int64 (samples, neurons). CLASS: int64 (samples,).
 
     Raises
     ------
     ProtocolFault
-        An index that is out of range, repeated or out of order, a token too many or too few, a
+        An index that is out of range, repeated too often or out of order, a token too many or too few, a
         missing or early tick or last; names the first sample and step where it is so.
     """
     each_step = readout in (ReadoutKind.SPIKES, ReadoutKind.MEMBRANE)
     stream = _Stream(tokens, form, ticks=steps if each_step else 1, first_sample=first_sample)
     stream.check_ticks()
     if readout is ReadoutKind.SPIKES:
-        stream.check_ascending()
-        spikes = np.zeros((tokens.samples, steps, form.indices), np.uint8)
-        spikes[stream.sample, stream.step, stream.index] = 1
-        return spikes
+        stream.check_ascending(form.most)
+        return stream.spikes()
     if readout is ReadoutKind.CLASS:
         stream.check_ascending()
         stream.check_count(1)
@@ -209,12 +213,22 @@ class _Stream:
         found = np.bincount(self.all_sample[self.tick], minlength=self.samples)
         self._none(found != self.ticks, np.arange(self.samples), found, "no tick")
 
-    def check_ascending(self) -> None:
-        """Indices in range, and ascending within a step."""
+    def spikes(self) -> np.ndarray:
+        """Events of each neuron and step, uint8 (samples, steps, neurons)."""
+        shape = (self.samples, self.ticks, self.indices)
+        cells = np.ravel_multi_index((self.sample, self.step, self.index), shape)
+        spikes = np.zeros(shape, np.uint8)
+        np.add.at(spikes.reshape(-1), cells, 1)
+        return spikes
+
+    def check_ascending(self, most: int = 1) -> None:
+        """Indices in range, and ascending within a step, each up to `most` times."""
         place = (self.sample, self.step)
         self._none(self.index >= self.indices, *place, f"an index outside 0..{self.indices - 1}", self.index)
-        same = (np.diff(self.sample) == 0) & (np.diff(self.step) == 0)
-        wrong = np.concatenate(([False], same & (np.diff(self.index) <= 0)))[: len(self.index)]
+        wrong = np.zeros(len(self.index), bool)
+        for back, least in {1: 0 if most > 1 else 1, most: 1}.items():
+            same = (self.sample[back:] == self.sample[:-back]) & (self.step[back:] == self.step[:-back])
+            wrong[back:] |= same & (self.index[back:] - self.index[:-back] < least)
         self._none(wrong, *place, "an index that does not ascend", self.index)
 
     def check_count(self, expected: int) -> None:

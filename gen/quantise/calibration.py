@@ -61,7 +61,8 @@ class Calibration:
 
     def _seen(self, projection: Projection, spikes: Mapping[str, np.ndarray]) -> np.ndarray:
         sent = self._inputs().get(projection.source)
-        sent = spikes[projection.source] if sent is None else sent
+        if sent is None:  # the float network's counts have no upper bound
+            sent = np.minimum(spikes[projection.source], 255).astype(np.uint8)
         return shift(sent) if projection.recurrent else sent
 
     def _inputs(self) -> dict[str, np.ndarray]:

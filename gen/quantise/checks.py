@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...hw.params import Fire, Reset
 from ..errors import UserError
 from ..ir import Network, Population
 from ..semantics import Spikes
@@ -40,11 +41,8 @@ def check_network(network: Network) -> None:
 
 
 def _check_population(population: Population) -> None:
-    if population.spikes is not Spikes.BINARY:
-        raise UserError(
-            f"Population {population.name} has {population.spikes} spikes, which are not supported yet; "
-            "accepted: spikes=binary"
-        )
+    if population.spikes is Spikes.GRADED:
+        _check_graded(population)
     for name in ("alpha", "beta"):
         decay = getattr(population, name)
         if decay is not None and not ((decay >= 0) & (decay <= 1)).all():
@@ -53,6 +51,18 @@ def _check_population(population: Population) -> None:
         values = getattr(population, name)
         if values is not None and not np.isfinite(values).all():
             raise UserError(f"Population {population.name}: {name} must be finite")
+
+
+def _check_graded(population: Population) -> None:
+    if population.threshold is None or not (population.threshold > 0).all():
+        raise UserError(
+            f"Population {population.name} has graded spikes; accepted: thresholds above 0, or spikes=binary"
+        )
+    if population.reset is not Reset.SUBTRACT or population.fire is not Fire.AFTER:
+        raise UserError(
+            f"Population {population.name} has graded spikes; accepted: reset=subtract and fire=after, not "
+            f"reset={population.reset} and fire={population.fire}, or spikes=binary"
+        )
 
 
 def check_options(network: Network, options: QuantiseOptions) -> None:

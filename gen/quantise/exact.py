@@ -10,14 +10,15 @@ import numpy as np
 
 from ..errors import UserError
 from ..ir import Population
-from .integers import SUBTRACTING, decay_factors
+from .integers import SUBTRACTING, decay_factors, is_near
 from .option_values import AUTO
 from .options import PopulationOptions
 from .weight_grid import nearest, weight_limits
 
 __all__ = ["common_scale", "exact_decay_frac_bits", "exact_frac_bits", "exact_weights"]
 
-_SAME = 1e-9
+_SAME_DECAY = 2.0**-22  # files hold float32
+_NOISE = 2.0**-18  # of the largest weight: rests of float32 weights are smaller, no unit of 16 bits is
 _MAX_FRAC_BITS = 16
 
 
@@ -32,13 +33,16 @@ def common_scale(population: Population, weight: np.ndarray, options: Population
     values = np.unique(np.abs(weight))
     values = values[values > 0][::-1]  # largest first: the remainders shrink fast
     unit = values[0] if values.size else 1.0
-    floor = _SAME * unit
+    floor = _NOISE * unit
     for value in values[1:]:
         unit = _common_divisor(unit, value, floor)
         if values[0] / unit > 1 << 16:
             raise _inexact(
                 population, "weights are not integers of 16 bits times one number", "exact = false"
             )
+    multiples = np.rint(values / unit)
+    if values.size and multiples.all():
+        unit = (values @ multiples) / (multiples @ multiples)
     return np.full(population.size, float(unit))
 
 
@@ -61,8 +65,8 @@ def exact_weights(
     """
     quotient = weight / scale[:, None]
     whole = np.rint(quotient)
-    if not _near(quotient, whole).all():
-        row, column = np.argwhere(~_near(quotient, whole))[0]
+    if not is_near(quotient, whole).all():
+        row, column = np.argwhere(~is_near(quotient, whole))[0]
         text = f"weight {weight[row, column]:g} is no integer times scale {scale[row]:g}"
         raise _inexact(population, text, "another scale or exact = false")
     if (nearest(whole, options.weight_bits) != whole).any():
@@ -84,7 +88,7 @@ def exact_frac_bits(population: Population, scale: np.ndarray, options: Populati
     tried = range(_MAX_FRAC_BITS + 1) if given == AUTO else [int(given)]
     for bits in tried:
         quotients = [words / scale * 2.0**bits for words in _words(population)]
-        if all(_near(quotient, np.rint(quotient)).all() for quotient in quotients):
+        if all(is_near(quotient, np.rint(quotient)).all() for quotient in quotients):
             return bits
     text = f"threshold, bias, leak or reset value is no integer in scale / 2**{tried[-1]}"
     raise _inexact(population, text, "another scale or frac_bits")
@@ -102,7 +106,7 @@ def exact_decay_frac_bits(population: Population, options: PopulationOptions) ->
     tried = range(1, 17) if given == AUTO else [int(given)]
     decays = [decay for decay in (population.alpha, population.beta) if decay is not None]
     for bits in tried:
-        if all((np.abs(decay_factors(d, bits) / 2.0**bits - d) <= _SAME).all() for d in decays):
+        if all((np.abs(decay_factors(d, bits) / 2.0**bits - d) <= _SAME_DECAY).all() for d in decays):
             return bits
     raise _inexact(population, f"a decay is no multiple of 2**-{tried[-1]}", "other decay_frac_bits")
 
@@ -112,10 +116,6 @@ def _words(population: Population) -> list[np.ndarray]:
     if population.reset in SUBTRACTING:  # where it is only compared, any threshold has an exact integer
         words.append(population.threshold)
     return [word for word in words if word is not None and word.size]
-
-
-def _near(quotient: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.abs(quotient - whole) <= _SAME * np.maximum(1, np.abs(quotient))
 
 
 def _inexact(population: Population, what: str, accepted: str) -> UserError:

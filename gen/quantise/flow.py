@@ -28,6 +28,7 @@ from .report import QuantiseReport
 from .reporting import make_report
 from .search_population import search_population
 from .simulate import Simulator
+from .spike_counts import choose_spike_bits
 from .synapses import synapses_into
 
 __all__ = ["quantise"]
@@ -82,13 +83,17 @@ def quantise(
     seen = None
     if calibration is not None and simulate is not None:
         seen = calibrate(network, options, simulate, calibration)
+    spike_bits = {p.name: choose_spike_bits(p, options, seen) for p in network.populations}
+    most = {name: (1 << bits) - 1 for name, bits in spike_bits.items()}
+    most |= {node.name: input_max for node in network.inputs}
     tasks = {
         population.name: Task(
             population=population,
-            synapses=synapses_into(network, population.name, neurons=population.size, input_max=input_max),
+            synapses=synapses_into(network, population.name, neurons=population.size, most=most),
             options=options.of(population.name),
             network_options=options,
             calibration=seen,
+            spike_bits=spike_bits[population.name],
         )
         for population in network.populations
     }

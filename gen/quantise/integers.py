@@ -18,6 +18,7 @@ from ...hw.params import (
 )
 from ..errors import UserError
 from ..ir import Population, QuantisedPopulation
+from ..semantics import Spikes
 from .proofs import accumulator_bits
 
 __all__ = [
@@ -26,13 +27,15 @@ __all__ = [
     "Formats",
     "build_population",
     "decay_factors",
+    "is_near",
     "neuron_words",
     "shared",
     "word_bits",
 ]
 
 _WORD_LIMIT = 2.0**50  # beyond every format: `NeuronParams` refuses it
-_SAME = 1e-9  # relative: quotients this near to an integer are meant to be it
+_SAME = 2.0**-22  # relative: files hold float32, whose products are off by about as much
+_SURELY_NOT = 1 / 64  # from an integer, however large it is
 SUBTRACTING = (Reset.SUBTRACT, Reset.TWO_STAGE_SUBTRACT, Reset.LATE_SUBTRACT)
 
 
@@ -61,6 +64,8 @@ class Choice:
         (neurons, sources), int32.
     threshold, bias : ndarray or None
         (neurons,), int64, in state LSB; None: as `neuron_words` converts them.
+    spike_bits : int
+        Of a spike count.
     """
 
     weight_bits: int
@@ -69,6 +74,7 @@ class Choice:
     weight: np.ndarray
     threshold: np.ndarray | None = None
     bias: np.ndarray | None = None
+    spike_bits: int = 1
 
 
 class Words(NamedTuple):
@@ -107,14 +113,21 @@ def neuron_words(population: Population, scale: np.ndarray, frac_bits: int) -> W
     )
 
 
+def is_near(quotient: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Whether quotients are meant to be the integers `whole`, as far as float32 can tell."""
+    return np.abs(quotient - whole) <= np.minimum(_SAME * np.maximum(1, np.abs(quotient)), _SURELY_NOT)
+
+
 def _threshold_word(population: Population, lsb: np.ndarray) -> np.ndarray:
     assert population.threshold is not None
     quotient = np.clip(population.threshold / lsb, -_WORD_LIMIT, _WORD_LIMIT - 1)
     word = np.rint(quotient)
     if population.reset not in SUBTRACTING:
-        near = np.abs(quotient - word) <= _SAME * np.maximum(1, np.abs(quotient))
+        near = is_near(quotient, word)
         side = np.floor(quotient) if population.compare is Compare.GT else np.ceil(quotient)
         word = np.where(near, word, side)
+    if population.spikes is Spikes.GRADED:
+        word = np.maximum(word, 1)  # it divides
     return word.astype(np.int64)
 
 
@@ -155,13 +168,14 @@ def build_population(population: Population, choice: Choice, counts: np.ndarray)
             synapse_bits=formats.synapse_bits,
             membrane=_decay(population.beta, formats),
             reset=population.reset,
-            compare=population.compare,
+            compare=Compare.GE if population.spikes is Spikes.GRADED else population.compare,
             fire=population.fire,
             threshold=None if threshold is None else shared(threshold),
             reset_value=shared(words.reset_value),
             bias=shared(words.bias if choice.bias is None else choice.bias),
             leak=shared(words.leak),
             v_min=None if v_min is None else shared(v_min),
+            spike_bits=choice.spike_bits,
         )
     except ValueError as error:
         raise UserError(f"Population {population.name}: {error}") from None

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...hw.params import Reset
 from ..ir import Population
+from ..semantics import Spikes
 from .calibration import shift
 
 __all__ = ["MAX_STEPS", "near_threshold", "neuron_moments", "shared_moments", "undecided_membrane"]
@@ -48,7 +49,10 @@ def near_threshold(population: Population, value: np.ndarray) -> np.ndarray:
     if population.threshold is None:
         return np.ones(value.shape, np.float32)
     unit = np.maximum(np.abs(population.threshold), 1e-9) * _WIDTH
-    return np.exp(-0.5 * ((value - population.threshold) / unit) ** 2).astype(np.float32)
+    level = population.threshold
+    if population.spikes is Spikes.GRADED:  # every multiple decides about a spike
+        level = level * np.maximum(np.rint(value / level), 1)
+    return np.exp(-0.5 * ((value - level) / unit) ** 2).astype(np.float32)
 
 
 def shared_moments(trace: np.ndarray, weight: np.ndarray) -> np.ndarray:

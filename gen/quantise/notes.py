@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ..ir import QuantisedNetwork, QuantisedPopulation
+from .option_values import AUTO
 from .plain import Task
 from .report import PopulationReport
 
@@ -20,6 +21,7 @@ def notes_of(
         for population, report in zip(qnet.populations, reports, strict=True)
         for note in (
             *_range_notes(report),
+            *_count_notes(tasks[population.name], report),
             *_readout_notes(population, report),
             *_weight_notes(tasks[population.name], report),
             *_decay_notes(tasks[population.name], report),
@@ -35,6 +37,22 @@ def _range_notes(report: PopulationReport) -> Iterator[str]:
         )
     if report.saturations:
         yield f"{report.saturations} saturations on the calibration set"
+
+
+def _count_notes(task: Task, report: PopulationReport) -> Iterator[str]:
+    if report.spike_bits is None:
+        return
+    most = (1 << report.spike_bits) - 1
+    if report.counts_clipped:
+        yield (
+            f"{report.counts_clipped} spike counts of the calibration set, up to {report.count_seen}, are "
+            f"above {most}, the most of {report.spike_bits} spike bits: their rest fires later"
+        )
+    elif report.count_seen is None and task.options.spike_bits == AUTO:
+        yield (
+            f"spike counts of {report.spike_bits} bits, up to {most} a step; a calibration set finds how "
+            "many they need"
+        )
 
 
 def _readout_notes(population: QuantisedPopulation, report: PopulationReport) -> Iterator[str]:

@@ -24,6 +24,7 @@ _POPULATION: dict[str, Reader] = {
     "rounding": choice(Rounding),
     "clip": number(0.001, 1, AUTO, "mse", "max"),
     "scale": scale(AUTO),
+    "spike_bits": integer(1, 8, AUTO),
     "exact": flag(),
     "threshold": _WORD,
     "bias": _WORD,
@@ -64,6 +65,9 @@ class PopulationOptions:
         the calibration set least, "mse" without one.
     scale : "auto", float or tuple of float
         Real value of a weight LSB, of all neurons or of each.
+    spike_bits : int or "auto"
+        Bits of a spike count, 1 .. 8, where spikes are graded; elsewhere without effect. "auto": what the
+        largest count of the calibration set times `QuantiseOptions.range_margin` needs, 4 without one.
     exact : bool
         Whether this population is in integers already, times `scale`: then nothing may be lost, or it is
         an error. An automatic scale is the greatest that all weights are multiples of.
@@ -84,6 +88,7 @@ class PopulationOptions:
     rounding: Rounding = Rounding.TRUNC0
     clip: float | str = AUTO
     scale: float | tuple[float, ...] | str = AUTO
+    spike_bits: int | str = AUTO
     exact: bool = False
     threshold: PerNeuron | None = None
     bias: PerNeuron | None = None

@@ -33,6 +33,7 @@ class Task:
     options: PopulationOptions
     network_options: QuantiseOptions
     calibration: Calibration | None
+    spike_bits: int = 1
 
     @property
     def steps(self) -> int:
@@ -84,6 +85,7 @@ def plain_choice(task: Task) -> Choice:
         weight=weight,
         threshold=_word(options.threshold, population.size),
         bias=_word(options.bias, population.size),
+        spike_bits=task.spike_bits,
     )
 
 

@@ -13,18 +13,6 @@ from .options import QuantiseOptions
 __all__ = ["PopulationReport", "QuantiseReport"]
 
 
-_PINNED = (
-    "weight_bits",
-    "state_bits",
-    "frac_bits",
-    "decay_frac_bits",
-    "rounding",
-    "scale",
-    "threshold",
-    "bias",
-)
-
-
 @dataclass(frozen=True, kw_only=True)
 class PopulationReport:
     """One population.
@@ -61,6 +49,12 @@ class PopulationReport:
         Spikes per neuron and step.
     saturations : int or None
         On the calibration set.
+    spike_bits : int or None
+        Bits of a spike count; None where spikes are binary.
+    count_seen : int or None
+        Largest spike count of the float network on the calibration set, where spikes are graded.
+    counts_clipped : int or None
+        How many of its counts there are above ``2**spike_bits - 1``: their rest fires later.
     """
 
     name: str
@@ -86,6 +80,9 @@ class PopulationReport:
     rate_float: float | None = None
     rate_quantised: float | None = None
     saturations: int | None = None
+    spike_bits: int | None = None
+    count_seen: int | None = None
+    counts_clipped: int | None = None
 
     def options(self) -> dict[str, Any]:
         """Fields of `PopulationOptions` that pin this choice."""
@@ -98,7 +95,7 @@ class PopulationReport:
             "scale",
             "threshold",
         )
-        pinned = {name: getattr(self, name) for name in (*names, "bias")}
+        pinned = {name: getattr(self, name) for name in (*names, "bias", "spike_bits")}
         if self.synapse_bits:
             pinned["synapse_bits"] = self.synapse_bits
         return {name: value for name, value in pinned.items() if value is not None}

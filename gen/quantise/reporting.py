@@ -9,6 +9,7 @@ import numpy as np
 
 from ...hw.params import PerNeuron
 from ..ir import QuantisedNetwork
+from ..semantics import Spikes
 from .calibration import Calibration
 from .integers import Choice, neuron_words, shared
 from .notes import notes_of
@@ -18,6 +19,7 @@ from .outcome import Outcome
 from .packing import pack
 from .plain import Task
 from .report import PopulationReport, QuantiseReport
+from .spike_counts import largest_count
 from .weight_grid import nearest, weight_limits
 
 __all__ = ["make_report"]
@@ -77,6 +79,7 @@ def _population(
         clipped=changes.clipped,
         ranges=_ranges_kind(task, choice),
         **_membrane(task, choice),
+        **_counts(task, choice),
         **({} if outcome is None else _measured(name, outcome)),
     )
 
@@ -140,6 +143,18 @@ def _membrane(task: Task, choice: Choice) -> dict[str, Any]:
         "membrane_seen": (float((low / one).min()), float((high / one).max())),
         "state_used": float((np.maximum(-low, high) / limits).max()),
     }
+
+
+def _counts(task: Task, choice: Choice) -> dict[str, Any]:
+    """Width of a graded population's spike counts, and what it clips of those of the float network."""
+    if task.population.spikes is not Spikes.GRADED:
+        return {}
+    found: dict[str, Any] = {"spike_bits": choice.spike_bits}
+    if task.calibration is not None:
+        spikes = task.calibration.run.spikes[task.population.name]
+        found["count_seen"] = largest_count(task.calibration, task.population.name)
+        found["counts_clipped"] = int(np.count_nonzero(spikes >= 1 << choice.spike_bits))
+    return found
 
 
 def _measured(name: str, outcome: Outcome) -> dict[str, Any]:

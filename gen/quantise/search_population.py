@@ -58,6 +58,7 @@ def search_population(
         formats=_roomy(task, plain),
         threshold=plain.threshold,
         bias=plain.bias,
+        spike_bits=plain.spike_bits,
     )
     plain = _best_fraction(task, plain, trial)
     trial = dataclasses.replace(trial, formats=_roomy(task, plain))

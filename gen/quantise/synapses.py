@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,13 +56,10 @@ def frozen(weight: np.ndarray) -> np.ndarray:
     return weight
 
 
-def synapses_into(network: Network, population: str, *, neurons: int, input_max: int) -> Synapses:
-    """Collect the synapses of one population of `neurons` neurons."""
+def synapses_into(network: Network, population: str, *, neurons: int, most: Mapping[str, int]) -> Synapses:
+    """Collect the synapses of one population of `neurons` neurons; `most`: events of a source in a step."""
     projections = network.into(population)
-    inputs = {node.name for node in network.inputs}
-    counts = [
-        np.full(p.weight.shape[1], input_max if p.source in inputs else 1, np.int64) for p in projections
-    ]
+    counts = [np.full(p.weight.shape[1], most[p.source], np.int64) for p in projections]
     return Synapses(
         projections=projections,
         weight=_beside([p.weight for p in projections], neurons, np.float64),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..ir import Input, Population, QuantisedNetwork, QuantisedProjection
+from ..semantics import Spikes
 from .integers import Choice, Formats, build_population
 from .simulate import Simulator
 from .synapses import frozen
@@ -70,12 +71,13 @@ class Trial:
     events : ndarray
         (samples, steps, sources), uint8.
     reference : ndarray
-        (samples, steps, neurons): spikes, or real membranes where the population has none.
+        (samples, steps, neurons): spikes or their counts, or real membranes where the population has none.
     listener : Listener
     weight_bits, formats
         As in `Choice`.
     threshold, bias : ndarray or None
         As in `Choice`: given integers, (neurons,).
+    spike_bits : int
     """
 
     simulate: Simulator
@@ -87,6 +89,7 @@ class Trial:
     formats: Formats
     threshold: np.ndarray | None = None
     bias: np.ndarray | None = None
+    spike_bits: int = 1
 
     def errors(self, candidates: Candidates) -> np.ndarray:
         """Error of each candidate of each neuron, (candidates, neurons)."""
@@ -112,6 +115,7 @@ class Trial:
             weight=candidates.weight[:, neurons].reshape(len(scale), -1),
             threshold=None if thresholds is None else thresholds[:, neurons].reshape(-1),
             bias=None if self.bias is None else np.tile(self.bias[neurons], tried),
+            spike_bits=self.spike_bits,
         )
         answer = self._run(replicate(self.population, np.tile(neurons, tried)), choice)
         answer = answer.reshape(*answer.shape[:2], tried, len(neurons))
@@ -119,7 +123,8 @@ class Trial:
         if self.population.threshold is None:
             lsb = scale.reshape(tried, -1) / 2.0**self.formats.frac_bits
             return _analog_error(answer * lsb - reference)
-        return _spike_error(answer.astype(np.int8) - reference.astype(np.int8), self.listener)
+        kind = np.int8 if self.population.spikes is Spikes.BINARY else np.int32
+        return _spike_error(answer.astype(kind) - reference.astype(kind), self.listener)
 
     def _run(self, population: Population, choice: Choice) -> np.ndarray:
         sources = self.events.shape[2]
@@ -159,7 +164,7 @@ def _analog_error(error: np.ndarray) -> np.ndarray:
 def _spike_error(error: np.ndarray, listener: Listener) -> np.ndarray:
     """Squared difference as the listener feels it."""
     if listener.counts:
-        count = error.sum(axis=1, dtype=np.int32)
+        count = error.sum(axis=1, dtype=np.int64)
         return (count**2).mean(axis=0) + 0.1 * np.abs(error).mean(axis=(0, 1))
     felt = np.zeros(error.shape[2:])
     for start in range(0, len(error), 16):

@@ -98,7 +98,7 @@ class Instance:
         samples = batch.tokens.samples
         form = out_format(self._params)
         # One token more a step than can be due: RTL that sends too many is caught by its protocol.
-        out = np.empty((samples * batch.steps * (form.indices + 2), form.words), np.uint64)
+        out = np.empty((samples * batch.steps * (form.indices * form.most + 2), form.words), np.uint64)
         out_offsets, cycles = np.zeros(samples + 1, np.int64), np.zeros(samples, np.int64)
         records = self._records(samples * batch.steps)
         pointers = (ctypes.c_void_p * max(1, len(records)))(*(r.ctypes.data for r in records))

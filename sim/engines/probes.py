@@ -17,7 +17,8 @@ __all__ = ["join_probes", "probe_words", "read_probes"]
 def probe_words(core: CoreParams) -> list[int]:
     """Return the 64-bit words of group, spikes, membranes and currents in a record of a core's probe."""
     lanes, neuron = core.update_lanes, core.neuron
-    return [1, *(-(-bits // 64) for bits in (lanes, lanes * neuron.state_bits, lanes * neuron.synapse_bits))]
+    widths = (neuron.spike_bits, neuron.state_bits, neuron.synapse_bits)
+    return [1, *(-(-lanes * bits // 64) for bits in widths)]
 
 
 def read_probes(
@@ -71,7 +72,7 @@ def _read(core: CoreParams, records: np.ndarray, shape: tuple[int, int, int]) ->
         return sign_extend(neurons(words, bits), bits)
 
     return Probe(
-        spikes=neurons(spikes, 1).astype(np.uint8) if neuron.spiking else None,
+        spikes=neurons(spikes, neuron.spike_bits).astype(np.uint8) if neuron.spiking else None,
         membranes=state(membranes, neuron.state_bits),
         currents=state(currents, neuron.synapse_bits) if neuron.synapse else None,
     )

@@ -62,9 +62,10 @@ def accumulator_range(network: QuantisedNetwork, target: str) -> tuple[int, int]
         (low <= 0, high >= 0)
     """
     inputs = {node.name for node in network.inputs}
+    spike_max = {population.name: population.neuron.spike_max for population in network.populations}
     low = high = 0
     for projection in network.into(target):
-        most = network.input_max if projection.source in inputs else 1
+        most = network.input_max if projection.source in inputs else spike_max[projection.source]
         low = low + _weight_sums(projection, np.minimum(projection.weight, 0)) * most
         high = high + _weight_sums(projection, np.maximum(projection.weight, 0)) * most
     return int(np.min(low)), int(np.max(high))

@@ -22,8 +22,8 @@ class State(NamedTuple):
 class Step(NamedTuple):
     """What one step gave.
 
-    `spikes` is bool (samples, neurons), None without a threshold; `saturations` counts the neurons
-    and states that `saturate` changed.
+    `spikes` is (samples, neurons), bool or, with `spike_bits` above 1, uint8 counts; None without a
+    threshold. `saturations` counts the neurons and states that `saturate` changed.
     """
 
     state: State
@@ -186,6 +186,8 @@ def _membrane(neuron: NeuronArrays, v_old: np.ndarray, x: np.ndarray) -> tuple[n
     v = _integrate(neuron, v_old, x)
     if neuron.threshold is None:
         return v, None
+    if params.spike_bits > 1:
+        return _graded(neuron, v)
     late = params.reset in LATE_RESETS or params.reset is Reset.TWO_STAGE_SUBTRACT
     before = _fires(neuron, v_old) if late or params.fire is Fire.BEFORE else _NEVER
     if late:
@@ -196,6 +198,12 @@ def _membrane(neuron: NeuronArrays, v_old: np.ndarray, x: np.ndarray) -> tuple[n
     elif params.reset is Reset.TWO_STAGE_SUBTRACT:
         v = _reset(neuron, np.where(before, v + neuron.threshold, v), spikes, to_value=False)
     return v, before if params.fire is Fire.BEFORE else spikes
+
+
+def _graded(neuron: NeuronArrays, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As many thresholds as the membrane holds, up to the largest count, leave it; their number."""
+    count = np.clip(v // neuron.threshold, 0, neuron.params.spike_max)
+    return v - count * neuron.threshold, count.astype(np.uint8)
 
 
 def _integrate(neuron: NeuronArrays, v: np.ndarray, x: np.ndarray) -> np.ndarray:

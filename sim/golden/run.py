@@ -24,7 +24,8 @@ class Run:
     outputs : tuple of str
         Populations that are read, in the network's order.
     spikes : mapping of str to ndarray
-        Spiking populations: spikes of each step; uint8, 0 or 1, or uint16 counts where spikes are graded.
+        Spiking populations: spikes of each step; uint8, 0 or 1, or counts where spikes are graded (of the
+        float reference uint16).
     membranes : mapping of str to ndarray
         Membrane after each step (after reset, v_min and saturation), without the population's offset:
         float64, or int64 in state LSB. Populations without spikes; all of them in a recorded run.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -50,7 +50,7 @@ def random_decay(rng, count):
     return DecayParams(factor=factor, frac_bits=frac_bits, rounding=rng.choice(list(Rounding)))
 
 
-def random_neuron(rng, neurons, *, acc_bits=None, **fixed):
+def random_neuron(rng, neurons, *, acc_bits=None, spike_bits=1, **fixed):
     """Parameters of a population; what is in `fixed` is kept (None for `synapse`: no synaptic current)."""
     state_bits = fixed.get("state_bits") or rng.choice([rng.randint(2, 6), rng.randint(7, 20)])
     limit = 1 << (state_bits - 1)
@@ -72,7 +72,7 @@ def random_neuron(rng, neurons, *, acc_bits=None, **fixed):
     resets = [reset for reset in Reset if membrane is not None or reset not in LATE_RESETS]
     reset = draw("reset", lambda: rng.choice(resets))
     fire = draw("fire", lambda: rng.choice(list(Fire) if membrane is not None else [Fire.AFTER]))
-    return NeuronParams(
+    params = NeuronParams(
         neurons=neurons,
         acc_bits=acc_bits or rng.randint(1, 10),
         state_bits=state_bits,
@@ -89,6 +89,20 @@ def random_neuron(rng, neurons, *, acc_bits=None, **fixed):
         leak=rng.choice([0, per_neuron(rng, neurons, small)]) if synapse else 0,
         v_min=rng.choice([None, per_neuron(rng, neurons, state)]),
     )
+    return graded(rng, params, spike_bits) if spiking and spike_bits > 1 else params
+
+
+def graded(rng, params, spike_bits):
+    """The same with graded spikes, thresholds often so small that counts clip."""
+    limit = (1 << (params.state_bits - 1)) - 1
+    return replace(
+        params,
+        spike_bits=spike_bits,
+        reset=Reset.SUBTRACT,
+        compare=Compare.GE,
+        fire=Fire.AFTER,
+        threshold=per_neuron(rng, params.neurons, lambda: rng.randint(1, max(1, limit >> rng.randint(0, 6)))),
+    )
 
 
 def random_weights(rng, array):
@@ -98,13 +112,17 @@ def random_weights(rng, array):
     return [[rng.choice(values) for _ in range(array.sources)] for _ in range(array.targets)]
 
 
-def random_array(rng, *, sources, targets, lanes, weight_bits, input_max=1):
-    """Array whose accumulators are just as wide as the weights need; the weights."""
+def random_array(rng, *, sources, targets, lanes, weight_bits, input_max=1, most=None):
+    """Array with accumulators as wide as its weights and events need; the weights.
+
+    `most`: the most events of each source in a step; default: `input_max` of all.
+    """
     array = ArrayParams(sources=sources, targets=targets, lanes=lanes, weight_bits=weight_bits, acc_bits=1)
     weights = random_weights(rng, array)
-    low = min(sum(min(w, 0) for w in row) for row in weights)
-    high = max(sum(max(w, 0) for w in row) for row in weights)
-    bits = bits_for_signed(low * input_max, high * input_max)
+    most = most or [input_max] * sources
+    low = min(sum(min(w, 0) * n for w, n in zip(row, most, strict=True)) for row in weights)
+    high = max(sum(max(w, 0) * n for w, n in zip(row, most, strict=True)) for row in weights)
+    bits = bits_for_signed(low, high)
     params = {"sources": sources, "targets": targets, "lanes": lanes, "weight_bits": weight_bits}
     return ArrayParams(**params, acc_bits=bits), weights
 
@@ -132,10 +150,10 @@ class Chain:
     network: QuantisedNetwork
 
 
-def random_chain(rng, *, sizes, readout, input_max=2, shapes=None, count_bits=16, debug=False):
+def random_chain(rng, *, sizes, readout, input_max=2, shapes=None, count_bits=16, debug=False, spike_bits=1):
     """Chain of populations of `sizes[1:]` behind `sizes[0]` inputs.
 
-    `shapes`: (lanes, update lanes) of each core; default: random ones.
+    `shapes`: (lanes, update lanes) of each core; default: random ones. `spike_bits`: the most of a core.
     """
     analog = readout is ReadoutKind.MEMBRANE or (readout is ReadoutKind.CLASS and rng.random() < 0.5)
     cores, weights = [], []
@@ -147,10 +165,16 @@ def random_chain(rng, *, sizes, readout, input_max=2, shapes=None, count_bits=16
             targets=targets,
             lanes=lanes,
             weight_bits=rng.randint(1, 6),
-            input_max=1 if k else input_max,
+            most=[cores[-1].neuron.spike_max if k else input_max] * sources,
         )
         spiking = not (analog and k == len(sizes) - 2)
-        neuron = random_neuron(rng, targets, acc_bits=array.acc_bits, spiking=spiking)
+        neuron = random_neuron(
+            rng,
+            targets,
+            acc_bits=array.acc_bits,
+            spiking=spiking,
+            spike_bits=rng.randint(1, spike_bits) if spike_bits > 1 else 1,
+        )
         cores.append(CoreParams(name=f"layer{k}", array=array, neuron=neuron, update_lanes=update_lanes))
         weights.append(weight)
     params = AcceleratorParams(cores=tuple(cores), readout=readout, count_bits=count_bits, debug=debug)
@@ -164,7 +188,7 @@ def random_shape(rng, targets):
     return lanes, rng.choice([d for d in range(1, lanes + 1) if lanes % d == 0])
 
 
-def random_graph(rng, *, readout, input_max=2, debug=False):
+def random_graph(rng, *, readout, input_max=2, debug=False, spike_bits=1):
     """Cores joined at random: skips, slices of the input, recurrent links, cores that nobody listens to.
 
     `spikes` reads any cores, `membrane` several analog ones, the others the last core.
@@ -174,14 +198,20 @@ def random_graph(rng, *, readout, input_max=2, debug=False):
     outputs = random_outputs(rng, count, readout)
     silent = () if readout is ReadoutKind.SPIKES else outputs  # they feed nothing
     analog = readout is ReadoutKind.MEMBRANE or (readout is ReadoutKind.CLASS and rng.random() < 0.5)
+    bits = [rng.randint(1, spike_bits) if spike_bits > 1 else 1 for _ in sizes]
     cores, weights = [], []
     for k, targets in enumerate(sizes):
         links = tuple(random_links(rng, k, inputs, sizes, silent))
-        sources = sum(link.channels for link in links)
+        most = [
+            input_max if link.source == INPUT else (1 << bits[link.source]) - 1
+            for link in links
+            for _ in range(link.channels)
+        ]
         lanes, update_lanes = random_shape(rng, targets)
-        shape = {"sources": sources, "targets": targets, "lanes": lanes}
-        array, weight = random_array(rng, **shape, weight_bits=rng.randint(1, 6), input_max=input_max)
-        neuron = random_neuron(rng, targets, acc_bits=array.acc_bits, spiking=not (analog and k in silent))
+        shape = {"sources": len(most), "targets": targets, "lanes": lanes}
+        array, weight = random_array(rng, **shape, weight_bits=rng.randint(1, 6), most=most)
+        spiking = not (analog and k in silent)
+        neuron = random_neuron(rng, targets, acc_bits=array.acc_bits, spiking=spiking, spike_bits=bits[k])
         cores.append(
             CoreParams(name=f"core{k}", array=array, neuron=neuron, update_lanes=update_lanes, links=links)
         )

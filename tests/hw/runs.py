@@ -143,7 +143,7 @@ def expected_tokens(params, golden, sample):
     steps = len(output)
     if params.readout is ReadoutKind.SPIKES:
         for step, spikes in enumerate(output):
-            yield from ((int(index), None, 0, 0) for index in np.flatnonzero(spikes))
+            yield from ((int(index), None, 0, 0) for index in np.repeat(np.arange(len(spikes)), spikes))
             yield (None, None, 1, int(step == steps - 1))
     elif params.readout is ReadoutKind.MEMBRANE:
         for step, membranes in enumerate(output):

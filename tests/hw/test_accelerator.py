@@ -103,6 +103,25 @@ def test_random_graphs(seed, readout):
         check_probes(graph.params, run, golden)
 
 
+@pytest.mark.parametrize("readout", READOUTS)
+@pytest.mark.parametrize("seed", range(8))
+def test_graded_spikes(seed, readout):
+    """Up to 15 spikes a neuron and step, in chains and graphs; even seeds: nothing waits."""
+    rng = rng_of("graded", seed, readout)
+    if seed % 4 < 2:
+        sizes = [rng.randint(1, 9) for _ in range(rng.randint(2, 4))]
+        case = random_chain(rng, sizes=sizes, readout=readout, spike_bits=4, count_bits=rng.choice([3, 16]))
+    else:
+        case = random_graph(rng, readout=readout, spike_bits=4, debug=seed > 5)
+    x = random_samples(rng, case, samples=2, steps=6)
+    how = {"shuffle": False}
+    if seed % 2:
+        how = {"gap": 0.3, "stall": rng.choice([0.3, 0.8]), "overlap": rng.random() < 0.5}
+    run, golden = check(case, x, seed=seed, pause=2000, **how)
+    if case.params.debug:
+        check_probes(case.params, run, golden)
+
+
 def check_probes(params, run, golden):
     """Spikes, membranes and currents of every population at every step."""
     for core, records in zip(params.cores, run.probes, strict=True):
@@ -111,22 +130,22 @@ def check_probes(params, run, golden):
         assert [record["group"] for record in records] == list(range(groups)) * (len(records) // groups)
         wanted = {"membranes": (golden.membranes, neuron.state_bits)}
         if neuron.spiking:
-            wanted["spikes"] = (golden.spikes, 0)
+            wanted["spikes"] = (golden.spikes, neuron.spike_bits)
         if neuron.synapse is not None:
             wanted["currents"] = (golden.currents, neuron.synapse_bits)
         for name, (arrays, bits) in wanted.items():
             expected = arrays[core.name]
-            found = unpack([record[name] for record in records], core.update_lanes, bits)
+            words = [record[name] for record in records]
+            found = unpack(words, core.update_lanes, bits, signed=name != "spikes")
             found = found.reshape(*expected.shape[:2], -1)[..., : neuron.neurons]
             np.testing.assert_array_equal(found, expected, err_msg=f"{name} of {core.name}")
         assert ("currents" in records[0]) == (neuron.synapse is not None)
 
 
-def unpack(words, lanes, bits):
-    """Lanes of every word, signed where `bits` is a width, single bits where it is 0."""
-    width = bits or 1
-    raw = [word >> lane * width & ((1 << width) - 1) for word in words for lane in range(lanes)]
-    return np.array([value - (value >> (bits - 1) << bits) if bits else value for value in raw])
+def unpack(words, lanes, bits, *, signed):
+    """Lanes of every word."""
+    raw = [word >> lane * bits & ((1 << bits) - 1) for word in words for lane in range(lanes)]
+    return np.array([value - (value >> (bits - 1) << bits) if signed else value for value in raw])
 
 
 @pytest.mark.parametrize("readout", READOUTS)

@@ -120,8 +120,9 @@ def check(params, lanes, tally_bits, seed, *, wait=lambda: 0):
         assert [u["final"] for u in sweep] == [0] * (core.groups - 1) + [1], where.format("final")
         assert {update["last"] for update in sweep} == {k % STEPS == STEPS - 1}, where.format("last")
         silent = [0] * (core.groups * lanes - params.neurons)
-        bits = [update["spikes"] >> lane & 1 for update in sweep for lane in range(lanes)]
-        assert bits == (expected.pop("spikes") or [0] * params.neurons) + silent, where.format("spikes")
+        width, mask = params.spike_bits, params.spike_max
+        counts = [update["spikes"] >> lane * width & mask for update in sweep for lane in range(lanes)]
+        assert counts == (expected.pop("spikes") or [0] * params.neurons) + silent, where.format("spikes")
         for name, values in expected.items():
             found = [value for update in sweep for value in update[name]]
             assert found[: params.neurons] == values, where.format(name)
@@ -145,6 +146,26 @@ def test_every_kind(k, compare):
     )
     tally_bits = rng.choice([None, 1, 2, 16])
     check(params, lanes, tally_bits, k, wait=rng.choice([lambda: 0, lambda: rng.randint(0, 3)]))
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("spike_bits", range(1, 9))
+def test_graded_spikes(spike_bits, seed):
+    """Thresholds shared or not, membranes of less than one and of more thresholds than are counted."""
+    rng = random.Random(f"graded {spike_bits} {seed}")
+    neurons, lanes = SIZES[(spike_bits + seed) % len(SIZES)]
+    params = random_neuron(rng, neurons, spike_bits=spike_bits, acc_bits=rng.randint(6, 14))
+    check(params, lanes, rng.choice([None, 1, 3, 16]), f"{spike_bits} {seed}")
+
+
+@pytest.mark.parametrize("spike_bits", [2, 8])
+def test_graded_spikes_of_the_widest_membrane(spike_bits):
+    limit = 1 << 47
+    fields = {"neurons": 3, "acc_bits": 48, "state_bits": 48, "frac_bits": 16, "spike_bits": spike_bits}
+    membrane = DecayParams(factor=65535, frac_bits=16)
+    resets = {"reset": Reset.SUBTRACT, "compare": Compare.GE, "membrane": membrane}
+    params = NeuronParams(**fields, **resets, threshold=(limit - 1, 1, 1 << 40))
+    check(params, 2, 32, 0)
 
 
 @pytest.mark.parametrize("rounding", Rounding)
@@ -185,6 +206,7 @@ CURRENT = {"synapse": decays(3000), "synapse_bits": 14, "bias": 3, "leak": 2, "v
         ({"membrane": decays(3840), "reset": Reset.VALUE}, 8),
         ({"membrane": decays((3686,) * 4), "reset": Reset.VALUE}, 9),
         ({"membrane": decays(3686), "reset": Reset.VALUE, **CURRENT}, 12),
+        ({"membrane": decays(4096), "reset": Reset.SUBTRACT, "compare": Compare.GE, "spike_bits": 4}, 12),
     ],
 )
 def test_latencies_that_the_documentation_names(kind, cycles):

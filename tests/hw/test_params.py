@@ -8,6 +8,7 @@ from spikeloom.hw.params import (
     INPUT,
     AcceleratorParams,
     ArrayParams,
+    Compare,
     CoreParams,
     DecayParams,
     Fire,
@@ -23,6 +24,7 @@ DECAY = DecayParams(factor=3, frac_bits=2)
 NEURON = NeuronParams(
     neurons=4, acc_bits=8, state_bits=10, synapse=DECAY, synapse_bits=9, membrane=DECAY, threshold=5
 )
+GRADED = {"spike_bits": 2, "reset": Reset.SUBTRACT, "compare": Compare.GE}
 ARRAY = ArrayParams(sources=3, targets=4, lanes=4, weight_bits=4, acc_bits=8)
 CORE = CoreParams(name="hidden", array=ARRAY, neuron=NEURON, update_lanes=2)
 LINK = LinkParams(source=0, channels=4)
@@ -101,6 +103,22 @@ ANALOG = replace(CORE, name="output", neuron=replace(NEURON, threshold=None))
             {"membrane": None, "fire": Fire.BEFORE},
             "A late reset or fire=before needs a membrane that is kept between steps",
         ),
+        (NEURON, {"spike_bits": 0}, "Spike bits must be between 1 and 8, not 0"),
+        (NEURON, {"spike_bits": 9}, "Spike bits must be between 1 and 8, not 9"),
+        (
+            NEURON,
+            {"spike_bits": 2, "threshold": None, "reset": Reset.NONE},
+            "Spike bits above 1 need a threshold above 0",
+        ),
+        (NEURON, {**GRADED, "threshold": 0}, "Spike bits above 1 need a threshold above 0, not 0"),
+        (
+            NEURON,
+            {**GRADED, "threshold": (1, 2, -3, 4)},
+            "Spike bits above 1 need a threshold above 0, not -3",
+        ),
+        (NEURON, {**GRADED, "reset": Reset.VALUE}, "Spike bits above 1 need reset=subtract, not value"),
+        (NEURON, {**GRADED, "compare": Compare.GT}, "Spike bits above 1 need compare=>=, not >"),
+        (NEURON, {**GRADED, "fire": Fire.BEFORE}, "Spike bits above 1 need fire=after, not before"),
         (ARRAY, {"sources": 0}, "Array sources must be between 1 and 16777216, not 0"),
         (ARRAY, {"targets": 0, "lanes": 1}, "Array targets must be between 1 and 16777216, not 0"),
         (ARRAY, {"lanes": 0}, "Lanes must be between 1 and 4, not 0"),

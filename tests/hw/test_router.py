@@ -124,7 +124,7 @@ def test_channel_slice_renumbers_its_range(of, first, channels, stall):
 @pytest.mark.parametrize("channels", [1, 5])
 def test_step_queue_carries_all(channels, waits):
     tokens = flat(random_steps(random.Random(channels), channels, 9))
-    block = StepQueue(event_layout(channels), channels=channels)
+    block = StepQueue(event_layout(channels), events=channels)
     (found,), taken, sent = carry(
         block, [(block.i, tokens)], [(block.o, len(tokens))], gap=waits, stall=waits
     )
@@ -137,7 +137,7 @@ def test_step_queue_carries_all(channels, waits):
 @pytest.mark.parametrize("channels", [1, 5])
 def test_recurrent_queue_is_a_step_late_and_forgets_the_last_step(channels, waits):
     steps = random_steps(random.Random(channels), channels, 9)  # samples of three steps
-    block = StepQueue(event_layout(channels), channels=channels, recurrent=True)
+    block = StepQueue(event_layout(channels), events=channels, recurrent=True)
     expected = [token(tick=1)]
     for number, step in enumerate(steps):
         events = [] if number % 3 == 2 else [{**t, "last": 0} for t in step[:-1]]
@@ -150,7 +150,7 @@ def test_recurrent_queue_is_a_step_late_and_forgets_the_last_step(channels, wait
 @pytest.mark.parametrize("steps", [1, 2])
 @pytest.mark.parametrize("channels", [1, 2, 7])
 def test_step_queue_holds_whole_steps_unread(channels, steps, recurrent):
-    block = StepQueue(event_layout(channels), channels=channels, recurrent=recurrent, steps=steps)
+    block = StepQueue(event_layout(channels), events=channels, recurrent=recurrent, steps=steps)
     full = [*(token(k) for k in range(channels)), token(tick=1)] * steps
     bench = Bench(block)
     taken = []

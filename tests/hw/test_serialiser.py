@@ -21,6 +21,7 @@ class Run:
         self.update_cycles, self.last_every = update_cycles, last_every
         self.masks = [self.mask(density) for _ in range(sweeps)]
         self.values = [[self.value() for _ in range(block.neurons)] for _ in range(sweeps)]
+        self.counts = [[self.count() for _ in range(block.neurons)] for _ in range(sweeps)]
         self.strobes, self.sent, self.payloads = [], [], []
         self.ticks = sum(self.last(k) for k in range(sweeps)) if block.only_last else sweeps
 
@@ -41,6 +42,11 @@ class Run:
     def mask(self, density):
         density = self.rng.choice([0, density, 1])
         return [self.rng.random() < density for _ in range(self.block.neurons)]
+
+    def count(self):
+        """Events of a lane, in half of the cases just one."""
+        bits = self.block.spike_bits
+        return 1 if bits == 1 or self.rng.random() < 0.5 else self.rng.randint(1, (1 << bits) - 1)
 
     def value(self):
         shape = self.block.value
@@ -70,6 +76,8 @@ class Run:
             ctx.set(block.mask, sum(bit << k for k, bit in enumerate(bits)))
             ctx.set(block.final, group == block.groups - 1)
             ctx.set(block.last, self.last(number))
+            if block.spike_bits > 1:
+                ctx.set(block.counts, [self.counts[number][k] if k < block.neurons else 1 for k in lanes])
             if block.value is not None:
                 ctx.set(
                     block.values,
@@ -83,8 +91,7 @@ class Run:
         for number, (mask, values) in enumerate(zip(self.masks, self.values, strict=True)):
             if self.last(number) or not self.block.only_last:
                 for k, bit in enumerate(mask):
-                    if bit:
-                        yield (k, values[k], 0, 0)
+                    yield from [(k, values[k], 0, 0)] * (bit * self.counts[number][k])
                 yield (None, None, 1, int(self.last(number)))
 
     def found(self):
@@ -120,6 +127,27 @@ def test_tokens_of_every_sweep(neurons, lanes, value, stall):
         block, rng, sweeps=9, density=0.3, stall=coin(stall, neurons), update_cycles=rng.choice([0, 1, 8])
     )
     assert run.found() == list(run.expected())
+
+
+@pytest.mark.parametrize("stall", [0, 0.5], ids=["open", "stalled"])
+@pytest.mark.parametrize("spike_bits", [2, 3, 8])
+@pytest.mark.parametrize(("neurons", "lanes"), SIZES)
+def test_every_lane_is_sent_as_often_as_its_count(neurons, lanes, spike_bits, stall):
+    rng = random.Random(f"{neurons} {lanes} {spike_bits} {stall}")
+    block = Serialiser(neurons=neurons, lanes=lanes, spike_bits=spike_bits)
+    run = Run(
+        block, rng, sweeps=6, density=0.3, stall=coin(stall, neurons), update_cycles=rng.choice([0, 1, 8])
+    )
+    assert run.found() == list(run.expected())
+
+
+def test_counts_leave_an_event_a_cycle():
+    """Nothing but the events takes time, from the first token to the tick."""
+    block = Serialiser(neurons=9, lanes=4, spike_bits=3)
+    run = Run(block, AllOnes(7), sweeps=1, density=1.0, last_every=1)
+    events = sum(run.counts[0])
+    assert events > 12
+    assert run.sent == [run.strobes[0] + Serialiser.LATENCY_CYCLES + k for k in range(events + 1)]
 
 
 @pytest.mark.parametrize("value", [None, unsigned(4)], ids=["events", "values"])

@@ -39,6 +39,7 @@ class Case:
     `sizes`: inputs and populations. `divisions`: what the size of each population is divided by to give its
     lanes (rounded up), and which divisor of those its update lanes are. `seed` draws everything within a
     population: its kind, reset, decays, biases, widths, what differs between neurons, its weights; and input.
+    `spike_bits`: the most that a population may have.
     """
 
     sizes: tuple[int, ...]
@@ -52,6 +53,7 @@ class Case:
     stall: float = 0.0
     overlap: bool = False
     seed: int = 0
+    spike_bits: int = 1
 
     @property
     def shapes(self):
@@ -86,6 +88,7 @@ def cases(draw, readout):
         stall=draw(waiting),
         overlap=draw(st.booleans()),
         seed=draw(st.integers(0, 2**32 - 1)),
+        spike_bits=draw(st.sampled_from([1, 1, 2, 3])),
     )
 
 
@@ -96,7 +99,12 @@ class Network:
         rng = random.Random(case.seed)
         shapes = list(case.shapes)
         chain = random_chain(
-            rng, sizes=case.sizes, shapes=shapes, readout=case.readout, input_max=case.input_max
+            rng,
+            sizes=case.sizes,
+            shapes=shapes,
+            readout=case.readout,
+            input_max=case.input_max,
+            spike_bits=case.spike_bits,
         )
         names = [core.name for core in chain.params.cores]
         options = PlanOptions(
@@ -152,6 +160,8 @@ EMITTED = [
     Case((3, 7, 9), ((2, 1), (3, 2)), ReadoutKind.COUNTS, count_bits=2, samples=8, steps=9, seed=22),
     Case((9, 8, 8, 6), ((1, 3), (4, 1), (2, 0)), ReadoutKind.CLASS, input_max=3, samples=8, steps=5, seed=23),
     Case((2, 11), ((4, 1),), ReadoutKind.SPIKES, samples=8, steps=7, seed=24),
+    Case((4, 9, 7), ((2, 1), (3, 1)), ReadoutKind.SPIKES, samples=8, steps=6, seed=25, spike_bits=4),
+    Case((4, 6, 5), ((2, 1), (1, 1)), ReadoutKind.CLASS, samples=8, steps=6, seed=26, spike_bits=8),
 ]
 
 

@@ -84,6 +84,27 @@ def test_spikes():
     assert spikes.tolist() == [[[1, 0, 0, 0, 1], [0] * 5], [[0] * 5, [0, 0, 1, 0, 0]]]
 
 
+GRADED = TokenFormat(indices=5, most=3)
+
+
+def test_graded_spikes_are_counted():
+    tokens = tokens_of(GRADED, [event(0), event(0), event(4), event(4), event(4), TICK, event(4), LAST])
+    spikes = read_output(tokens, GRADED, ReadoutKind.SPIKES, steps=2)
+    assert spikes.tolist() == [[[2, 0, 0, 0, 3], [0, 0, 0, 0, 1]]]
+
+
+@pytest.mark.parametrize(
+    ("sample", "message"),
+    [
+        ([TICK, *[event(2)] * 4, LAST], "step 1: an index that does not ascend: 2"),
+        ([event(1), event(0), event(1), TICK, LAST], "step 0: an index that does not ascend: 0"),
+    ],
+)
+def test_graded_spikes_out_of_order_or_too_many(sample, message):
+    with pytest.raises(ProtocolFault, match=message):
+        read_output(tokens_of(GRADED, sample), GRADED, ReadoutKind.SPIKES, steps=2)
+
+
 def test_membranes_are_signed():
     values = [[-64, 63, 0, -1, 1], [5, -5, 7, -7, 9]]
     sample = [*map(event, range(5), values[0]), TICK, *map(event, range(5), values[1]), LAST]

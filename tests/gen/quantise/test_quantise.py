@@ -202,9 +202,15 @@ def bad(**fields):
         (bad(alpha=float("nan")), {}, "Population p: alpha must be between 0 and 1"),
         (bad(threshold=float("inf")), {}, "Population p: threshold must be finite"),
         (
+            bad(spikes=Spikes.GRADED, threshold=0.0, reset=Reset.SUBTRACT),
+            {},
+            "Population p has graded spikes; accepted: thresholds above 0, or spikes=binary",
+        ),
+        (
             bad(spikes=Spikes.GRADED),
             {},
-            "Population p has graded spikes, which are not supported yet; accepted: spikes=binary",
+            "Population p has graded spikes; accepted: reset=subtract and fire=after, not reset=value and "
+            "fire=after, or spikes=binary",
         ),
         (
             network([population("p", 1)], {("in", "p"): [[np.inf]]}, channels=1),

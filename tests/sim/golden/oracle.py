@@ -5,7 +5,7 @@ Nothing here is shared with `spikeloom.sim.golden`; it is what the golden model 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 from math import floor, trunc
@@ -30,7 +30,7 @@ class Neuron:
     v: int = 0
     i: int = 0
     saturations: int = 0
-    spiked: bool = field(default=False)
+    spiked: int = 0
 
     def decay(self, x, params):
         exact = Fraction(x * one(params.factor, self.k), 2**params.frac_bits)
@@ -63,6 +63,9 @@ class Neuron:
 
     def fire_and_reset(self, v_old, v1):
         p, threshold, value = self.p, one(self.p.threshold, self.k), one(self.p.reset_value, self.k)
+        if p.spike_bits > 1:
+            self.spiked = 0 if v1 < threshold else min(trunc(Fraction(v1, threshold)), 2**p.spike_bits - 1)
+            return v1 - self.spiked * threshold
         if p.reset == "late_value" and self.cmp(v_old):
             v1 = value
         if p.reset in ("late_subtract", "two_stage_subtract") and self.cmp(v_old):

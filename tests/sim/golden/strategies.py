@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 from spikeloom.hw.conv_params import AxisParams, ConvParams
 from spikeloom.hw.params import (
@@ -45,7 +47,7 @@ def neurons(draw, count, *, max_bits=48):
     threshold = draw(st.none() | per_neuron(count, state))
     resets = [r for r in Reset if membrane is not None or r not in LATE_RESETS]
     fires = list(Fire) if membrane is not None else [Fire.AFTER]
-    return NeuronParams(
+    params = NeuronParams(
         neurons=count,
         acc_bits=draw(bits),
         state_bits=state_bits,
@@ -61,6 +63,22 @@ def neurons(draw, count, *, max_bits=48):
         bias=draw(per_neuron(count, near)),
         leak=draw(per_neuron(count, near)) if synapse else 0,
         v_min=draw(st.none() | per_neuron(count, state)),
+    )
+    return draw(graded(params)) if threshold is not None and draw(st.integers(0, 3)) == 0 else params
+
+
+@st.composite
+def graded(draw, params):
+    """The same neurons with graded spikes."""
+    high = (1 << (params.state_bits - 1)) - 1
+    threshold = draw(per_neuron(params.neurons, st.integers(1, min(high, 20)) | st.integers(1, high)))
+    return replace(
+        params,
+        spike_bits=draw(st.integers(2, 8)),
+        threshold=threshold,
+        reset=Reset.SUBTRACT,
+        compare=Compare.GE,
+        fire=Fire.AFTER,
     )
 
 
