@@ -35,6 +35,8 @@ class Preset:
         Why, for the user.
     own_fields : mapping
         Fields that differ further in files that bear the trace of the framework's own exporter.
+    unstated_reset : Reset or None
+        The reset of LIF and CubaLIF in such files where no node has a v_reset; None: as in all others.
     remarks : mapping
         Field to what a user should know of its value.
     """
@@ -43,12 +45,14 @@ class Preset:
     dt: float | None = None
     dt_reason: str = ""
     own_fields: Mapping[str, Any] = field(default_factory=dict)
+    unstated_reset: Reset | None = None
     remarks: Mapping[str, str] = field(default_factory=dict)
 
 
 PRESETS: Mapping[str, Preset] = {
     "snntorch": Preset(
         fields={"reset_to_zero": True, "if_reset": Reset.TWO_STAGE_SUBTRACT},
+        unstated_reset=Reset.TWO_STAGE_SUBTRACT,
         dt=1e-4,
         dt_reason="the step that snnTorch writes into every file",
         remarks={

@@ -51,14 +51,23 @@ def resolve_semantics(
         name, reason = _recognised(graph)
         lines.append(f"framework = {name} ({reason})")
     inferred = infer_step(graph, name)
-    own = PRESETS[name].own_fields if inferred is not None else {}
+    own = _own_fields(graph, name) if inferred is not None else {}
     fields = {**PRESETS[name].fields, **own, **given}
     seconds, line = _step(graph, name, given_dt, inferred, fields.get("if_gain", IfGain.R))
     try:
         semantics = Semantics(name=name, dt=seconds, **fields)
     except ValueError as error:
         raise UserError(f"--semantics {option}: {error}") from None
-    return semantics, tuple(lines + line + _explained(graph, semantics, given))
+    return semantics, tuple(lines + line + _explained(graph, semantics, given, own))
+
+
+def _own_fields(graph: Graph, name: str) -> Mapping[str, Any]:
+    """Return what differs in files of the framework's own exporter."""
+    preset, neurons = PRESETS[name], graph.of_type("LIF", "CubaLIF")
+    stated = any("v_reset" in node.params for node in neurons)
+    if preset.unstated_reset is None or stated or not neurons:
+        return preset.own_fields
+    return {**preset.own_fields, "reset": preset.unstated_reset, "reset_to_zero": False}
 
 
 def _given_dt(field: float | None, dt: float | None) -> float | None:
@@ -107,13 +116,18 @@ def _step(
 def _needs_step(graph: Graph, if_gain: IfGain) -> Node | None:
     """Return the first node whose arithmetic depends on dt."""
     types = (*_LEAKY, "IF", "I") if if_gain is IfGain.R_DT else _LEAKY
+    types += ("Delay",)
     return next(iter(graph.of_type(*types)), None)
 
 
-def _explained(graph: Graph, semantics: Semantics, given: Mapping[str, Any]) -> list[str]:
+def _explained(
+    graph: Graph, semantics: Semantics, given: Mapping[str, Any], own: Mapping[str, Any]
+) -> list[str]:
     lines = []
     for key in _relevant(graph, semantics):
         remark = PRESETS[semantics.name].remarks.get(key)
+        if key == "reset" and key in own and key not in given:
+            remark = _UNSTATED
         source = "given" if key in given else f"preset {semantics.name}"
         lines.append(f"{key} = {_word(semantics, key)} ({source}{f'; {remark}' if remark else ''})")
     return lines
@@ -148,6 +162,8 @@ def _word(semantics: Semantics, key: str) -> str:
     formula = _FORMULAS.get((key.removeprefix("synapse_").removeprefix("membrane_"), word), "")
     return word + formula.replace("k", "w_in" if key == "synapse_gain" else "r")
 
+
+_UNSTATED = "its own file without v_reset: its neurons subtract where they are not told otherwise"
 
 _FORMULAS = {
     ("decay", "euler"): ": 1 - dt/tau",

@@ -15,7 +15,12 @@ def model(tmp_path):
     """A nested recurrent layer, a leaky readout, a side branch that goes nowhere."""
     leaky = {"type": "LI", "tau": np.full(3, 1e-3), "r": np.full(3, 10.0), "v_leak": np.zeros(3)}
     layer = graph_of(
-        {"input": port("Input", 4), "lif": cuba(4), "w": affine(np.eye(4)), "output": port("Output", 4)},
+        {
+            "input": port("Input", 4),
+            "lif": cuba(4, v_reset=0.0),
+            "w": affine(np.eye(4)),
+            "output": port("Output", 4),
+        },
         [("input", "lif"), ("lif", "w"), ("w", "lif"), ("lif", "output")],
     )
     graph = chain(
@@ -50,7 +55,7 @@ def test_every_node_has_a_fate(model):
     }
     assert {name: row.parameters for name, row in rows.items() if row.parameters} == {
         "fc": 20,
-        "rnn.lif": 24,
+        "rnn.lif": 28,
         "rnn.w": 16,
         "fc2": 12,
         "li": 9,

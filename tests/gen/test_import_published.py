@@ -63,9 +63,7 @@ def test_braille_hidden_spikes(name):
     folder = SHARED / "braille"
     sample = np.load(folder / "published_sample.npy")
     hidden = np.load(folder / "published_hidden_spikes_snntorch_subtract.npy")
-    network = load_network(
-        published(f"braille_noDelay_noBias_subtract{name}"), semantics="snntorch,reset=two_stage_subtract"
-    )
+    network = load_network(published(f"braille_noDelay_noBias_subtract{name}"), semantics="snntorch")
     run = run_float(network, sample[np.newaxis])
     assert hidden.sum() == 118
     assert np.array_equal(run.spikes[network.populations[0].name][0], hidden)
@@ -74,9 +72,7 @@ def test_braille_hidden_spikes(name):
 def test_braille_accuracy():
     data = np.load(SHARED / "braille" / "braille.npz")
     x = np.unpackbits(data["x"], axis=1)[:, :256]
-    network = load_network(
-        published("braille_noDelay_noBias_subtract"), semantics="snntorch,reset=two_stage_subtract"
-    )
+    network = load_network(published("braille_noDelay_noBias_subtract"), semantics="snntorch")
     counts = run_float(network, x, keep=()).output.sum(axis=1)
     assert np.mean(counts.argmax(axis=1) == data["y"]) == pytest.approx(0.9844, abs=0.0005)
 

@@ -145,7 +145,7 @@ def test_presets_are_consistent(name):
 
 
 def test_everything_assumed_is_told(file):
-    semantics, lines = resolved(file, chain(lif()), "auto")
+    semantics, lines = resolved(file, chain(lif(v_reset=0.0)), "auto")
     assert semantics == Semantics(
         name="snntorch", dt=1e-4, reset_to_zero=True, if_reset=Reset.TWO_STAGE_SUBTRACT
     )
@@ -161,6 +161,32 @@ def test_everything_assumed_is_told(file):
         "membrane_gain = euler: input * r*dt/tau (preset snntorch)",
         "v_initial = zero (preset snntorch)",
     )
+
+
+@pytest.mark.parametrize("option", ["auto", "snntorch"])
+def test_reset_of_files_of_snntorch_that_state_none(file, option):
+    """Its own neurons subtract; in files of others, and where v_reset is there, it resets to zero."""
+    semantics, lines = resolved(file, chain(lif(), cuba()), option)
+    assert (semantics.reset, semantics.reset_to_zero) == (Reset.TWO_STAGE_SUBTRACT, False)
+    assert (
+        "reset = two_stage_subtract (preset snntorch; its own file without v_reset: its neurons subtract "
+        "where they are not told otherwise)"
+    ) in lines
+    for nodes in ((lif(), cuba(v_reset=0.0)), (lif(r=1.0),)):
+        semantics, _ = resolved(file, chain(*nodes), "snntorch", 1e-4)
+        assert (semantics.reset, semantics.reset_to_zero) == (Reset.VALUE, True)
+    semantics, lines = resolved(file, chain(lif()), f"{option},reset=zero")
+    assert (semantics.reset, semantics.reset_to_zero) == (Reset.VALUE, True)
+    assert "reset = zero (given" in " ".join(lines)
+
+
+def test_a_delay_needs_a_step(file):
+    node = {"type": "Delay", "delay": np.full(2, 0.01)}
+    with pytest.raises(UserError, match=r"\(Delay\): its time step cannot be inferred and nir has no"):
+        resolved(file, chain(node, {"type": "Threshold", "threshold": np.array(0.5)}), "auto")
+    semantics, lines = resolved(file, chain(node, IF_NODE), "sinabs")
+    assert semantics.dt == 1.0
+    assert lines[0].startswith("dt = 1 s")
 
 
 def test_what_was_given_is_told_as_given(file):
