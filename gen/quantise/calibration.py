@@ -13,7 +13,7 @@ from .proofs import Interval
 from .ranges import SeenRanges
 from .simulate import Recorded, Simulator
 
-__all__ = ["Calibration", "calibrate"]
+__all__ = ["Calibration", "calibrate", "delayed", "shift"]
 
 _AUTO_VALUES = 3_000_000  # recorded states, samples x steps x neurons, of an automatic number of samples
 _AUTO_SAMPLES = (64, 1024)
@@ -45,25 +45,21 @@ class Calibration:
         }
         return replace(self, x=self.x[samples], run=_Part(saturations=self.run.saturations, **cut))
 
-    def events(self, target: str, spikes: Mapping[str, np.ndarray] | None = None) -> np.ndarray:
-        """Events that reach `target`, (samples, steps, sources), sources as in `Synapses`.
+    def sent(self, projection: Projection, spikes: Mapping[str, np.ndarray] | None = None) -> np.ndarray:
+        """Events that enter `projection`, (samples, steps, sources).
 
         Parameters
         ----------
-        target : str
+        projection : Projection
         spikes : mapping, optional
             Spikes of populations that take the place of those of the float network.
         """
-        spikes = {**self.run.spikes, **(spikes or {})}
-        parts = [self._seen(projection, spikes) for projection in self.network.into(target)]
-        empty = np.zeros((*self.x.shape[:2], 0), np.uint8)
-        return np.concatenate([empty, *parts], axis=2)
-
-    def _seen(self, projection: Projection, spikes: Mapping[str, np.ndarray]) -> np.ndarray:
         sent = self._inputs().get(projection.source)
-        if sent is None:  # the float network's counts have no upper bound
-            sent = np.minimum(spikes[projection.source], 255).astype(np.uint8)
-        return shift(sent) if projection.recurrent else sent
+        if sent is not None:
+            return sent
+        spikes = {**self.run.spikes, **(spikes or {})}
+        # The float network's counts have no upper bound.
+        return np.minimum(spikes[projection.source], 255).astype(np.uint8)
 
     def _inputs(self) -> dict[str, np.ndarray]:
         ends = np.cumsum([0, *(node.size for node in self.network.inputs)])
@@ -112,6 +108,16 @@ def _samples(network: Network, options: QuantiseOptions, steps: int) -> int:
 def shift(values: np.ndarray) -> np.ndarray:
     """The step before: (samples, steps, ...) with zeros in the first step."""
     return np.concatenate([np.zeros_like(values[:, :1]), values[:, :-1]], axis=1)
+
+
+def delayed(events: np.ndarray, steps: int | np.ndarray) -> np.ndarray:
+    """Events (samples, steps, sources) that arrive `steps` later, a number or one a source."""
+    steps = np.broadcast_to(steps, events.shape[2])
+    late = np.zeros_like(events)
+    for delay in np.unique(steps).tolist():
+        sources = np.flatnonzero(steps == delay)
+        late[:, delay:, sources] = events[:, : max(0, events.shape[1] - delay), sources]
+    return late
 
 
 def _extremes(states: np.ndarray) -> Interval:

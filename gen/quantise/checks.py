@@ -10,6 +10,7 @@ from ..ir import Network, Population
 from ..semantics import Spikes
 from .option_values import AUTO
 from .options import QuantiseOptions
+from .synapses import row_count
 
 __all__ = ["check_network", "check_options", "choose_input_max"]
 
@@ -85,18 +86,23 @@ def check_options(network: Network, options: QuantiseOptions) -> None:
                     f"Options for {kind} {name}, which does not exist; accepted: {', '.join(known)}"
                 )
     for name, population in populations.items():
-        _check_lists(population, options)
+        _check_lists(population, options, row_count(network.into(name), population.size))
         if any(projections[p].target == name for p in options.weights) and options.of(name).scale == AUTO:
             raise UserError(f"Population {name} has given weights, so option scale must be given too")
 
 
-def _check_lists(population: Population, options: QuantiseOptions) -> None:
-    for field in ("scale", "threshold", "bias"):
+def _check_lists(population: Population, options: QuantiseOptions, rows: int) -> None:
+    """A scale is one a row of weights (see `Synapses`), the others that or one a neuron."""
+    for field, sizes in (
+        ("scale", {rows}),
+        ("threshold", {rows, population.size}),
+        ("bias", {rows, population.size}),
+    ):
         values = getattr(options.of(population.name), field)
-        if isinstance(values, tuple) and len(values) != population.size:
+        if isinstance(values, tuple) and len(values) not in sizes:
+            wanted = " or ".join(map(str, sorted(sizes)))
             raise UserError(
-                f"Option {field} of population {population.name} must have {population.size} values, "
-                f"not {len(values)}"
+                f"Option {field} of population {population.name} must have {wanted} values, not {len(values)}"
             )
     if population.threshold is None and options.of(population.name).threshold is not None:
         raise UserError(f"Population {population.name} does not spike, so it takes no option threshold")

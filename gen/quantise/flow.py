@@ -185,7 +185,7 @@ def assemble(
         name=network.name,
         inputs=network.inputs,
         populations=tuple(
-            build_population(task.population, choices[name], task.synapses.counts)
+            build_population(task.population, choices[name], task.synapses.accumulators(choices[name].weight))
             for name, task in tasks.items()
         ),
         projections=tuple(projections[p.name] for p in network.projections),

@@ -19,7 +19,7 @@ from ...hw.params import (
 from ..errors import UserError
 from ..ir import Population, QuantisedPopulation
 from ..semantics import Spikes
-from .proofs import accumulator_bits
+from .proofs import Interval, accumulator_bits
 
 __all__ = [
     "SUBTRACTING",
@@ -61,7 +61,7 @@ class Choice:
     scale : ndarray
         (neurons,), real value of a weight LSB.
     weight : ndarray
-        (neurons, sources), int32.
+        (rows, entries), int32, laid out as `Synapses.weight`.
     threshold, bias : ndarray or None
         (neurons,), int64, in state LSB; None: as `neuron_words` converts them.
     spike_bits : int
@@ -137,15 +137,15 @@ def word_bits(words: Words) -> int:
     return max([2, *(bits_for_signed(int(word.min()), int(word.max())) for word in held)])
 
 
-def build_population(population: Population, choice: Choice, counts: np.ndarray) -> QuantisedPopulation:
+def build_population(population: Population, choice: Choice, accumulators: Interval) -> QuantisedPopulation:
     """Integers of one population.
 
     Parameters
     ----------
     population : Population
     choice : Choice
-    counts : ndarray
-        (sources,), the most events of a source in a step: the accumulator width is proven for them.
+    accumulators : Interval
+        What the accumulators can reach in a step.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def build_population(population: Population, choice: Choice, counts: np.ndarray)
     try:
         neuron = NeuronParams(
             neurons=population.size,
-            acc_bits=accumulator_bits(choice.weight, counts),
+            acc_bits=accumulator_bits(accumulators),
             state_bits=formats.state_bits,
             frac_bits=formats.frac_bits,
             synapse=_decay(population.alpha, formats),

@@ -45,6 +45,8 @@ _NETWORK: dict[str, Reader] = {
 class PopulationOptions:
     """Choices for one population and the synapses that end in it.
 
+    What may be one value a neuron may be one a filter where a convolution ends in the population; a scale is.
+
     Attributes
     ----------
     weight_bits : int

@@ -1,9 +1,10 @@
-"""Integer matrices as short text, for options files and manifests: little-endian, deflated, base64."""
+"""Integer weights as short text, for options files and manifests: little-endian, deflated, base64."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import math
 import zlib
 
 import numpy as np
@@ -23,7 +24,7 @@ def pack(weight: np.ndarray) -> str:
     return f"int{8 * size}:{base64.b64encode(zlib.compress(data, 9)).decode()}"
 
 
-def unpack(text: str, shape: tuple[int, int], *, where: str) -> np.ndarray:
+def unpack(text: str, shape: tuple[int, ...], *, where: str) -> np.ndarray:
     """Matrix of `shape`, int32, that `pack` wrote.
 
     Raises
@@ -35,12 +36,12 @@ def unpack(text: str, shape: tuple[int, int], *, where: str) -> np.ndarray:
     sizes = {f"int{8 * size}": size for size in _BYTES}
     if kind not in sizes:
         raise UserError(f"{where}: packed weights must start with {', '.join(f'{k}:' for k in sizes)}")
-    length = shape[0] * shape[1] * sizes[kind]
+    length = math.prod(shape) * sizes[kind]
     try:
         inflate = zlib.decompressobj()
         data = inflate.decompress(base64.b64decode(body, validate=True), length + 1)
     except (binascii.Error, ValueError, zlib.error):
         raise UserError(f"{where}: packed weights are damaged") from None
     if len(data) != length:
-        raise UserError(f"{where}: packed weights must be {shape[0]} x {shape[1]} of {kind}")
+        raise UserError(f"{where}: packed weights must be {' x '.join(map(str, shape))} of {kind}")
     return np.frombuffer(data, dtype=f"<i{sizes[kind]}").reshape(shape).astype(np.int32)

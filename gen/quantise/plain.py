@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from ...hw.params import PerNeuron
 from ..errors import UserError
 from ..ir import Population
 from .calibration import Calibration
@@ -46,8 +47,7 @@ class Task:
             return self.calibration.ranges(self.population, scale, margin=self.network_options.range_margin)
         return ProvenRanges(
             population=self.population,
-            weight=weight,
-            counts=self.synapses.counts,
+            accumulators=self.synapses.accumulators(weight),
             scale=scale,
             decay_frac_bits=decay_frac_bits,
             rounding=self.options.rounding,
@@ -83,8 +83,8 @@ def plain_choice(task: Task) -> Choice:
         formats=formats,
         scale=scale,
         weight=weight,
-        threshold=_word(options.threshold, population.size),
-        bias=_word(options.bias, population.size),
+        threshold=_given_word(task, options.threshold),
+        bias=_given_word(task, options.bias),
         spike_bits=task.spike_bits,
     )
 
@@ -106,7 +106,7 @@ def given_scale(task: Task) -> np.ndarray | None:
     """Scales that the options give, (neurons,)."""
     if isinstance(task.options.scale, str):
         return None
-    return np.broadcast_to(np.asarray(task.options.scale, np.float64), task.population.size).copy()
+    return _word(task, np.asarray(task.options.scale, np.float64)).copy()
 
 
 def scale_floor(task: Task, *, frac_bits: int = 0) -> np.ndarray:
@@ -124,10 +124,11 @@ def scale_floor(task: Task, *, frac_bits: int = 0) -> np.ndarray:
     fits = held * 2.0**fraction / ((1 << (bits - 1)) - 1)
     floor = np.maximum(fits, driven / (1 << (options.weight_bits + 10)))
     silent = np.array([not row.any() for row in task.synapses.weight])
+    floor = floor.reshape(len(silent), -1).max(axis=1)
     if not population.spiking:  # one scale for all
         floor, silent = floor.max(), silent.all()
     floor = np.where(floor > _TINY, floor, np.where(silent, 1.0, _TINY))
-    return np.broadcast_to(floor, population.size)
+    return task.synapses.spread(np.broadcast_to(floor, task.synapses.rows))
 
 
 def _largest(neurons: int, *words: np.ndarray | None) -> np.ndarray:
@@ -149,23 +150,26 @@ def _scale(task: Task) -> np.ndarray:
         scale = mse_scale(rows, options.weight_bits)
     else:
         scale = max_scale(rows, options.weight_bits) * (1.0 if options.clip == "max" else float(options.clip))
-    return np.maximum(np.broadcast_to(scale, task.population.size), scale_floor(task))
+    scale = np.broadcast_to(scale, task.synapses.rows)
+    return np.maximum(task.synapses.spread(scale), scale_floor(task))
 
 
 def _weight(task: Task, scale: np.ndarray) -> np.ndarray:
     options, weight = task.options, task.synapses.weight
+    scale = task.synapses.per_row(scale)
     if options.exact:
         return exact_weights(task.population, weight, scale, options)
     integers = np.empty(weight.shape, np.int32)
     for row in range(len(weight)):
         integers[row] = nearest(weight[row] / scale[row], options.weight_bits)
-    for name, columns in task.synapses.columns.items():
-        if name in task.network_options.weights:
-            integers[:, columns] = _given_weight(task, name, integers[:, columns].shape)
+    for projection in task.synapses.projections:
+        if projection.name in task.network_options.weights:
+            given = _given_weight(task, projection.name, projection.weight.shape)
+            integers[:, task.synapses.columns[projection.name]] = given.reshape(len(integers), -1)
     return integers
 
 
-def _given_weight(task: Task, name: str, shape: tuple[int, int]) -> np.ndarray:
+def _given_weight(task: Task, name: str, shape: tuple[int, ...]) -> np.ndarray:
     weight = unpack(task.network_options.weights[name], shape, where=f"Option weights of projection {name}")
     low, high = weight_limits(task.options.weight_bits)
     fits = np.abs(weight) == 1 if task.options.weight_bits == 1 else (weight >= low) & (weight <= high)
@@ -176,5 +180,15 @@ def _given_weight(task: Task, name: str, shape: tuple[int, int]) -> np.ndarray:
     return weight
 
 
-def _word(value: int | tuple[int, ...] | None, neurons: int) -> np.ndarray | None:
-    return None if value is None else np.broadcast_to(np.asarray(value, np.int64), neurons)
+def _given_word(task: Task, value: PerNeuron | None) -> np.ndarray | None:
+    return None if value is None else _word(task, np.asarray(value, np.int64))
+
+
+def _word(task: Task, value: np.ndarray) -> np.ndarray:
+    """From one value, one a row or one a neuron to one a neuron."""
+    synapses = task.synapses
+    return (
+        synapses.spread(value)
+        if value.shape == (synapses.rows,)
+        else np.broadcast_to(value, synapses.neurons)
+    )

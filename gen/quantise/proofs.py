@@ -54,9 +54,8 @@ def accumulator_interval(weight: np.ndarray, counts: np.ndarray) -> Interval:
     return Interval(low, high)
 
 
-def accumulator_bits(weight: np.ndarray, counts: np.ndarray) -> int:
+def accumulator_bits(interval: Interval) -> int:
     """Signed width of accumulators that can never overflow; see `accumulator_interval`."""
-    interval = accumulator_interval(weight, counts)
     return bits_for_signed(int(interval.low.min()), int(interval.high.max()))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ...hw.params import Rounding
 from ..ir import Population
 from .integers import decay_factors, neuron_words
-from .proofs import Interval, accumulator_interval, state_interval
+from .proofs import Interval, state_interval
 
 __all__ = ["ProvenRanges", "Ranges", "SeenRanges"]
 
@@ -52,8 +52,7 @@ class ProvenRanges:
     """Ranges that the integers of a population cannot leave within `steps` steps, whatever comes in."""
 
     population: Population
-    weight: np.ndarray
-    counts: np.ndarray
+    accumulators: Interval
     scale: np.ndarray
     decay_frac_bits: int
     rounding: Rounding
@@ -64,8 +63,7 @@ class ProvenRanges:
         """Membrane and synaptic current in state LSB."""
         words = neuron_words(self.population, self.scale, frac_bits)
         slack = 1.0 if self.rounding is Rounding.FLOOR else 0.0
-        acc = accumulator_interval(self.weight, self.counts)
-        drive, current = _times(acc, np.full(len(self.scale), 2.0**frac_bits)) + words.bias, None
+        drive, current = _times(self.accumulators, 2.0**frac_bits) + words.bias, None
         if self.population.alpha is not None:
             drive = current = state_interval(
                 drive, self._decay(self.population.alpha), steps=self.steps, slack=slack

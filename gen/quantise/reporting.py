@@ -60,8 +60,8 @@ def _population(
 ) -> PopulationReport:
     formats = choice.formats
     words = neuron_words(task.population, choice.scale, formats.frac_bits)
-    changes = _changes(task.synapses.weight, choice)
-    scale = choice.scale
+    scale = task.synapses.per_row(choice.scale)
+    changes = _changes(task.synapses.weight, scale, choice)
     return PopulationReport(
         name=name,
         weight_bits=choice.weight_bits,
@@ -72,8 +72,8 @@ def _population(
         decay_frac_bits=formats.decay_frac_bits,
         rounding=formats.rounding,
         scale=float(scale[0]) if (scale == scale[0]).all() else tuple(scale.tolist()),
-        threshold=_changed(choice.threshold, words.threshold),
-        bias=_changed(choice.bias, words.bias),
+        threshold=_changed(task, choice.threshold, words.threshold),
+        bias=_changed(task, choice.bias, words.bias),
         weights=_origin(task, changes),
         weight_error=changes.error,
         clipped=changes.clipped,
@@ -96,13 +96,13 @@ class _Changes(NamedTuple):
     nearest: bool
 
 
-def _changes(weight: np.ndarray, choice: Choice) -> _Changes:
+def _changes(weight: np.ndarray, row_scale: np.ndarray, choice: Choice) -> _Changes:
     error = power = 0.0
     clipped, same = 0, True
     low, high = weight_limits(choice.weight_bits)
     for start in range(0, len(weight), _CHUNK_ROWS):
         rows = slice(start, start + _CHUNK_ROWS)
-        scale, integers = choice.scale[rows, None], choice.weight[rows]
+        scale, integers = row_scale[rows, None], choice.weight[rows]
         quotient = weight[rows] / scale
         error += float((((quotient - integers) * scale) ** 2).sum())
         power += float((weight[rows] ** 2).sum())
@@ -119,11 +119,12 @@ def _origin(task: Task, changes: _Changes) -> str:
     return "nearest" if changes.nearest else "searched"
 
 
-def _changed(word: np.ndarray | None, own: np.ndarray | None) -> PerNeuron | None:
-    """`word` where it is given and not the network's own."""
+def _changed(task: Task, word: np.ndarray | None, own: np.ndarray | None) -> PerNeuron | None:
+    """`word` where it is given and not the network's own: one, one a row or one a neuron."""
     if word is None or (own is not None and np.array_equal(word, own)):
         return None
-    return shared(word)
+    rows = task.synapses.per_row(word)
+    return shared(rows if np.array_equal(task.synapses.spread(rows), word) else word)
 
 
 def _membrane(task: Task, choice: Choice) -> dict[str, Any]:
@@ -184,12 +185,13 @@ def _packed(tasks: Mapping[str, Task], choices: Mapping[str, Choice]) -> dict[st
         name: pack(choices[target].weight[:, columns])
         for target, task in tasks.items()
         for name, columns in task.synapses.columns.items()
-        if not _is_nearest(task.synapses.weight[:, columns], choices[target], columns)
+        if not _is_nearest(task, choices[target], columns)
     }
 
 
-def _is_nearest(weight: np.ndarray, choice: Choice, columns: slice) -> bool:
+def _is_nearest(task: Task, choice: Choice, columns: slice) -> bool:
+    scale = task.synapses.per_row(choice.scale)
     return all(
-        (choice.weight[row, columns] == nearest(weight[row] / choice.scale[row], choice.weight_bits)).all()
-        for row in range(len(weight))
+        (choice.weight[row, columns] == nearest(weights[columns] / scale[row], choice.weight_bits)).all()
+        for row, weights in enumerate(task.synapses.weight)
     )

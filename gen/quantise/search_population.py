@@ -11,12 +11,11 @@ from ..ir import Network, Population
 from .calibration import Calibration
 from .formats import auto_frac_bits
 from .integers import Choice, Formats, neuron_words, word_bits
-from .moments import undecided_membrane
 from .option_values import AUTO
 from .plain import Task, final_formats, given_scale, scale_floor
-from .rounding import Evidence
 from .search import search_weights
 from .trial import Candidates, Listener, Trial
+from .views import View, can_view, views
 
 __all__ = ["search_population"]
 
@@ -43,46 +42,83 @@ def search_population(
     Choice
         `plain` itself where the options leave nothing to search.
     """
-    options, population = task.options, task.population
-    weights_given = any(name in task.network_options.weights for name in task.synapses.columns)
-    if options.exact or weights_given or options.clip != AUTO:
+    if not _searchable(task) or not can_view(task, seen):
         return plain
-    events = seen.events(population.name, spikes)
-    trial = Trial(
-        simulate=seen.simulate,
-        population=population,
-        events=events,
-        reference=(seen.run.spikes if population.spiking else seen.run.membranes)[population.name],
-        listener=listener_of(seen.network, population),
-        weight_bits=options.weight_bits,
-        formats=_roomy(task, plain),
-        threshold=plain.threshold,
-        bias=plain.bias,
-        spike_bits=plain.spike_bits,
-    )
-    plain = _best_fraction(task, plain, trial)
-    trial = dataclasses.replace(trial, formats=_roomy(task, plain))
-    found = search_weights(
-        trial,
-        task.synapses.weight,
-        _evidence(task, seen, events),
-        candidates=task.network_options.candidates,
-        scale=given_scale(task),
-        floor=scale_floor(task, frac_bits=plain.formats.frac_bits if options.state_bits != AUTO else 0),
-        shared_scale=not population.spiking,
-        threshold=population.spiking and options.threshold is None,
-    )
-    scale, weight = found.scale[0], found.weight[0].astype(np.int32)
+    plain = _best_fraction(task, plain, seen, spikes)
+    trials = dataclasses.replace(plain, formats=_roomy(task, plain))
+    synapses, threshold = task.synapses, {}
+    scale, weight = synapses.per_row(plain.scale).copy(), plain.weight.copy()
+    for view in views(task, seen, spikes):
+        found = _search(task, trials, seen, view)
+        scale[view.rows], weight[view.rows] = found.scale[0], found.weight[0]
+        if found.threshold is not None:
+            threshold |= zip(view.rows.tolist(), found.threshold[0].tolist(), strict=True)
+    scale = synapses.spread(scale)
     return dataclasses.replace(
         plain,
         scale=scale,
         weight=weight,
-        threshold=plain.threshold if found.threshold is None else found.threshold[0],
+        threshold=_threshold(task, plain, scale, threshold),
         formats=final_formats(task, plain.formats, scale, weight),
     )
 
 
-def _best_fraction(task: Task, plain: Choice, trial: Trial) -> Choice:
+def _searchable(task: Task) -> bool:
+    """Whether the options leave anything to search."""
+    weights_given = any(name in task.network_options.weights for name in task.synapses.columns)
+    return not (task.options.exact or weights_given or task.options.clip != AUTO)
+
+
+def _search(task: Task, plain: Choice, seen: Calibration, view: View) -> Candidates:
+    """Search the rows of one view."""
+    options, synapses = task.options, task.synapses
+    spiking = task.population.spiking
+    given = given_scale(task)
+    if not spiking and len(view.rows) < synapses.rows:  # one scale for all, and not all are here
+        given = plain.scale
+    floor = scale_floor(task, frac_bits=plain.formats.frac_bits if options.state_bits != AUTO else 0)
+    return search_weights(
+        _trial(task, plain, seen, view),
+        view.weight,
+        view.evidence,
+        candidates=task.network_options.candidates,
+        scale=None if given is None else synapses.per_row(given)[view.rows],
+        floor=synapses.per_row(floor)[view.rows],
+        shared_scale=not spiking,
+        threshold=spiking and options.threshold is None,
+    )
+
+
+def _trial(task: Task, choice: Choice, seen: Calibration, view: View) -> Trial:
+    def of_rows(word: np.ndarray | None) -> np.ndarray | None:
+        return None if word is None else task.synapses.per_row(word)[view.rows]
+
+    return Trial(
+        simulate=seen.simulate,
+        population=view.population,
+        events=view.evidence.events,
+        reference=view.reference,
+        listener=listener_of(seen.network, task.population),
+        weight_bits=choice.weight_bits,
+        formats=choice.formats,
+        threshold=of_rows(choice.threshold),
+        bias=of_rows(choice.bias),
+        spike_bits=choice.spike_bits,
+    )
+
+
+def _threshold(task: Task, plain: Choice, scale: np.ndarray, changed: Mapping[int, int]) -> np.ndarray | None:
+    """Thresholds of all neurons, those of the rows in `changed` as they are there."""
+    if not changed:
+        return plain.threshold
+    own = neuron_words(task.population, scale, plain.formats.frac_bits).threshold
+    assert own is not None
+    words = task.synapses.per_row(own).copy()
+    words[list(changed)] = list(changed.values())
+    return task.synapses.spread(words)
+
+
+def _best_fraction(task: Task, plain: Choice, seen: Calibration, spikes: Mapping[str, np.ndarray]) -> Choice:
     """Trade range for fraction where given state bits leave less fraction than rounding the decays wants."""
     options, formats = task.options, plain.formats
     if options.state_bits == AUTO or options.frac_bits != AUTO:
@@ -94,10 +130,11 @@ def _best_fraction(task: Task, plain: Choice, trial: Trial) -> Choice:
             choices.append(
                 dataclasses.replace(plain, formats=dataclasses.replace(formats, frac_bits=frac_bits))
             )
-    candidates = Candidates(scale=plain.scale[None], weight=plain.weight[None])
-    errors = [
-        dataclasses.replace(trial, formats=choice.formats).errors(candidates).mean() for choice in choices
-    ]
+    errors = np.zeros(len(choices))
+    for view in views(task, seen, spikes) if len(choices) > 1 else ():
+        scale = task.synapses.per_row(plain.scale)[view.rows]
+        candidates = Candidates(scale=scale[None], weight=plain.weight[view.rows][None])
+        errors += [_trial(task, choice, seen, view).errors(candidates).sum() for choice in choices]
     return choices[int(np.argmin(errors))]
 
 
@@ -121,24 +158,3 @@ def listener_of(network: Network, population: Population) -> Listener:
     name = min(targets, key=lambda target: targets[target])  # forward before recurrent
     target = next(p for p in network.populations if p.name == name)
     return Listener(decays=tuple(float(d.mean()) for d in (target.alpha, target.beta) if d is not None))
-
-
-def _evidence(task: Task, seen: Calibration, events: np.ndarray) -> Evidence:
-    population = task.population
-    membrane = seen.run.membranes[population.name]
-    if population.threshold is None:
-        return Evidence(value=np.zeros(membrane.shape, np.float32), spikes=None, events=events)
-    if population.alpha is not None:
-        drive = seen.run.currents[population.name]
-    else:
-        drive = _input(task, seen.events(population.name))
-    spikes = seen.run.spikes[population.name]
-    value = undecided_membrane(population, drive, membrane, spikes)
-    return Evidence(value=value, spikes=spikes, events=events)
-
-
-def _input(task: Task, events: np.ndarray) -> np.ndarray:
-    """Input of each neuron and step of the float network."""
-    rows = events.reshape(-1, events.shape[2]).astype(np.float32)
-    drive = (rows @ task.synapses.weight.T.astype(np.float32)).reshape(*events.shape[:2], -1)
-    return drive + (task.population.bias if task.population.bias.size else 0.0)

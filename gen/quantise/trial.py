@@ -15,6 +15,7 @@ import numpy as np
 from ..ir import Input, Population, QuantisedNetwork, QuantisedProjection
 from ..semantics import Spikes
 from .integers import Choice, Formats, build_population
+from .proofs import accumulator_interval
 from .simulate import Simulator
 from .synapses import frozen
 from .traces import decay_filter
@@ -129,7 +130,9 @@ class Trial:
     def _run(self, population: Population, choice: Choice) -> np.ndarray:
         sources = self.events.shape[2]
         most = max(1, int(self.events.max(initial=1)))
-        quantised = build_population(population, choice, np.full(sources, most))
+        quantised = build_population(
+            population, choice, accumulator_interval(choice.weight, np.full(sources, most))
+        )
         network = QuantisedNetwork(
             name=population.name,
             inputs=(Input(name="events", shape=(sources,)),),

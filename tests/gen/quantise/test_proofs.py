@@ -29,7 +29,7 @@ def test_accumulators_reach_exactly_what_is_proven(case):
     interval = accumulator_interval(weight, counts)
     assert np.array_equal(interval.low, sums.min(axis=0))
     assert np.array_equal(interval.high, sums.max(axis=0))
-    assert accumulator_bits(weight, counts) == bits_for_signed(int(sums.min()), int(sums.max()))
+    assert accumulator_bits(interval) == bits_for_signed(int(sums.min()), int(sums.max()))
 
 
 def test_several_projections_and_event_counts_add_up():
