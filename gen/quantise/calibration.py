@@ -17,7 +17,7 @@ __all__ = ["Calibration", "calibrate", "delayed", "shift"]
 
 _AUTO_VALUES = 3_000_000  # recorded states, samples x steps x neurons, of an automatic number of samples
 _AUTO_SAMPLES = (64, 1024)
-_MAX_VALUES = 1 << 27
+_MAX_VALUES = 1 << 26  # of any number: half a gigabyte of membranes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -16,6 +16,7 @@ from .traverse import traverse
 __all__ = ["run_float"]
 
 _GRADED_MAX = (1 << 16) - 1
+_NONE = np.zeros(())
 
 
 def run_float(
@@ -82,8 +83,9 @@ class _FloatRule:
         v = x + self._leak if p.beta is None else p.beta * v_old + x + self._leak
         if p.threshold is None:
             return v, None
-        before = self._count(v_old)
-        if p.reset in LATE_RESETS or p.reset is Reset.TWO_STAGE_SUBTRACT:
+        late = p.reset in LATE_RESETS or p.reset is Reset.TWO_STAGE_SUBTRACT
+        before = self._count(v_old) if late or p.fire is Fire.BEFORE else _NONE
+        if late:
             v = self._reset(v, before, to_value=p.reset is Reset.LATE_VALUE)
         spikes = self._count(v)
         if p.reset in (Reset.VALUE, Reset.SUBTRACT):
