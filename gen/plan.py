@@ -155,6 +155,7 @@ def make_plan(network: QuantisedNetwork, options: PlanOptions | None = None) -> 
     """
     options = options or PlanOptions()
     _check_populations(network)
+    _check_projections(network)
     _check_option_names(network, options)
     wirings = wire_cores(network)
     outputs = _outputs(network)
@@ -188,6 +189,15 @@ def _check_lanes(option: str, value: int | str, *, auto: bool = True) -> None:
         raise UserError(
             f"Option {option} must be {'auto or ' if auto else ''}a number from 1 up, not {value}"
         )
+
+
+def _check_projections(network: QuantisedNetwork) -> None:
+    for projection in network.projections:
+        if projection.conv is not None or projection.delay_steps is not None:
+            raise UserError(
+                f"Projection {projection.name} has a convolution or delays, which hardware does not have yet;"
+                " accepted: matrices without delays"
+            )
 
 
 def _check_populations(network: QuantisedNetwork) -> None:

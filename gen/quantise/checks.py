@@ -32,11 +32,6 @@ def check_network(network: Network) -> None:
                 f"Population {projection.source} does not spike, so it cannot feed {projection.target}; "
                 "accepted: analog populations as outputs only"
             )
-        if projection.conv is not None or projection.delay_steps is not None:
-            raise UserError(
-                f"Projection {projection.name} has a convolution or delays, which are not supported yet; "
-                "accepted: matrices without delays"
-            )
         if not np.isfinite(projection.weight).all():
             raise UserError(f"Projection {projection.name}: weights must be finite")
 

@@ -202,6 +202,7 @@ def _membrane(neuron: NeuronArrays, v_old: np.ndarray, x: np.ndarray) -> tuple[n
 
 def _graded(neuron: NeuronArrays, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """As many thresholds as the membrane holds, up to the largest count, leave it; their number."""
+    assert neuron.threshold is not None
     count = np.zeros_like(v)
     np.floor_divide(v, neuron.threshold, out=count, where=v >= neuron.threshold)  # slow, and few fire
     count = np.minimum(count, neuron.params.spike_max)
