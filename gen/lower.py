@@ -17,31 +17,15 @@ from .graph import PORT, Graph, Node, natural, quoted
 from .ir import Input, Network
 from .lower_build import Blueprint, Edges, build_population, build_projections, recurrent_bias
 from .lower_constant import with_late_constants
-from .lower_conv import CONVOLUTIONS, POOLS
 from .lower_linear import LINEAR, Budget, Signal, Term, add, through
 from .lower_neuron import SUBTRACTING, Dynamics, even_gain, make_dynamics, scaled, stateless
 from .lower_order import find_back_edges, forward_order
 from .lower_synapses import channel_count
-from .node_types import ANALOG, NEURONS, SPIKING
+from .node_types import ANALOG, SPIKING
 from .semantics import Semantics
 from .shapes import derive_signals, per_neuron
 
-__all__ = ["SUPPORTED", "lower"]
-
-SUPPORTED = (
-    "Input",
-    "Output",
-    "Affine",
-    "Linear",
-    "Scale",
-    "Flatten",
-    *CONVOLUTIONS,
-    *POOLS,
-    "Delay",
-    *NEURONS,
-    "Threshold",
-    "NIRGraph",
-)
+__all__ = ["lower"]
 
 
 def lower(graph: Graph, semantics: Semantics, *, lines: Iterable[str] = ()) -> Network:
@@ -57,14 +41,9 @@ def lower(graph: Graph, semantics: Semantics, *, lines: Iterable[str] = ()) -> N
     Raises
     ------
     UserError
-        A node that is not supported, a cycle without a neuron, analog values that feed synapses, shapes
+        A cycle without a neuron, analog values that feed synapses, shapes
         or sizes that do not fit; file and node named.
     """
-    for node in graph.nodes.values():
-        if node.type not in (*SUPPORTED, *LINEAR):
-            raise graph.error(
-                node.name, f"{node.type} is not supported yet; supported: {', '.join(SUPPORTED)}"
-            )
     return _Lowering(graph, semantics, [*graph.notes, *lines]).network()
 
 

@@ -12,7 +12,15 @@ import numpy as np
 
 from .core_wiring import wire_cores
 from .errors import UserError
-from .ir import Network, Population, QuantisedNetwork, QuantisedPopulation
+from .ir import (
+    Network,
+    Population,
+    Projection,
+    QuantisedNetwork,
+    QuantisedPopulation,
+    QuantisedProjection,
+)
+from .lower_delay import MAX_DELAY_STEPS
 from .plan import Plan
 
 __all__ = ["check_network", "check_plan", "check_quantised"]
@@ -83,12 +91,34 @@ def _check_graph(network: Network | QuantisedNetwork, where: str) -> None:
     _check_names(network.outputs, [p.name for p in network.populations], f"{where}: output")
     for projection in network.projections:
         _check_names((projection.source, projection.target), sizes, f"{where}: projection {projection.name}:")
-        shape = (sizes[projection.target], sizes[projection.source])
-        if projection.weight.shape != shape:
-            raise UserError(
-                f"{where}: weights of projection {projection.name} must have shape {shape},"
-                f" not {projection.weight.shape}"
-            )
+        ends = (sizes[projection.target], sizes[projection.source])
+        _check_geometry(projection, ends, f"{where}: projection {projection.name}")
+        _check_delays(projection, f"{where}: delays of projection {projection.name}")
+
+
+def _check_geometry(projection: Projection | QuantisedProjection, ends: tuple[int, int], where: str) -> None:
+    conv = projection.conv
+    if conv is not None and (conv.targets, conv.sources) != ends:
+        raise UserError(
+            f"{where}: its convolution joins {conv.targets} targets and {conv.sources} sources,"
+            f" not {ends[0]} and {ends[1]}"
+        )
+    shape = ends if conv is None else conv.kernel_shape
+    if projection.weight.shape != shape:
+        raise UserError(f"{where}: its weights must have shape {shape}, not {projection.weight.shape}")
+
+
+def _check_delays(projection: Projection | QuantisedProjection, where: str) -> None:
+    steps = projection.delay_steps
+    if steps is None:
+        return
+    vector, matrix = (projection.sources,), (projection.targets, projection.sources)
+    shapes = (vector, matrix) if projection.conv is None else (vector,)
+    if steps.shape not in shapes or steps.dtype != np.int64:
+        accepted = " or ".join(map(str, shapes))
+        raise UserError(f"{where} must be int64 of shape {accepted}, not {steps.dtype} of {steps.shape}")
+    if steps.size and not 0 <= steps.min() <= steps.max() <= MAX_DELAY_STEPS:
+        raise UserError(f"{where} must be between 0 and {MAX_DELAY_STEPS} steps")
 
 
 def _check_names(names: Iterable[str], known: Iterable[str], where: str) -> None:

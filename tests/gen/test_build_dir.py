@@ -394,7 +394,7 @@ def rewrite(path, change):
         (large_weight, "quantised.npz: projection input->layer.1: a weight does not fit its 3 bits"),
         (
             wrong_shape,
-            "quantised.npz: weights of projection input->layer.1 must have shape (9, 6), not (9, 5)",
+            "quantised.npz: projection input->layer.1: its weights must have shape (9, 6), not (9, 5)",
         ),
     ],
 )
