@@ -33,7 +33,7 @@ class Accelerator(wiring.Component):
     Parameters
     ----------
     params : AcceleratorParams
-    weights : for each core, `ArrayParams.rows` words
+    weights : for each core, `CoreParams.rows` words
     """
 
     events: Any
@@ -47,6 +47,7 @@ class Accelerator(wiring.Component):
                 rows,
                 readout=params.readout if k in params.output_cores else ReadoutKind.SPIKES,
                 count_bits=params.count_bits,
+                channels_last=params.channels_last(k),
             )
             for k, (core, rows) in enumerate(zip(params.cores, weights, strict=True))
         ]

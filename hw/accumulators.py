@@ -23,6 +23,7 @@ __all__ = [
     "RegisterAccumulators",
     "accumulators",
     "early_free_cycles",
+    "signed_weights",
     "sweep_cycles",
 ]
 
@@ -43,6 +44,15 @@ def accumulators(params: ArrayParams, *, update_lanes: int) -> RegisterAccumulat
     """The accumulators that fit the array."""
     kind = RegisterAccumulators if params.groups == 1 else MemoryAccumulators
     return kind(params, update_lanes=update_lanes)
+
+
+def signed_weights(row: Value, params: ArrayParams) -> list[Value]:
+    """Signed weights of a row, lane by lane."""
+    bits = params.weight_bits
+    raw = [row[lane * bits : (lane + 1) * bits] for lane in range(params.lanes)]
+    if bits == 1:
+        return [Cat(Const(1, 1), x).as_signed() for x in raw]
+    return [x.as_signed() for x in raw]
 
 
 class _Accumulators(wiring.Component):
@@ -102,12 +112,7 @@ class _Accumulators(wiring.Component):
         )
 
     def _weights(self) -> list[Value]:
-        """Signed weights of the row."""
-        bits = self.params.weight_bits
-        raw = [self.row[lane * bits : (lane + 1) * bits] for lane in range(self.params.lanes)]
-        if bits == 1:
-            return [Cat(Const(1, 1), x).as_signed() for x in raw]
-        return [x.as_signed() for x in raw]
+        return signed_weights(self.row, self.params)
 
     def _control(self, m: Module) -> tuple[Signal, Signal, Signal, Signal]:
         """Sweep counter: running, number of the group, zero and last of the step that is swept."""

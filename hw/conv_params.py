@@ -8,6 +8,7 @@ pooled and flattened map is one whose kernel covers the whole map.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
 
 __all__ = ["AxisParams", "ConvParams", "Tap"]
 
@@ -56,6 +57,12 @@ class AxisParams:
     def pooled(self) -> int:
         """Coordinates after the pool."""
         return self.size // self.pool
+
+    @property
+    def tap_step(self) -> Tap:
+        """From one tap to the next: how far the output grows, and how far the kernel index falls."""
+        common = gcd(self.stride, self.dilation)
+        return self.dilation // common, self.stride // common
 
     def taps(self, coordinate: int) -> tuple[Tap, ...]:
         """Outputs that a spike touches, ascending, each with its kernel index (descending).
@@ -133,3 +140,36 @@ class ConvParams:
     def positions(self) -> int:
         """Positions of the target map."""
         return self.rows.outputs * self.columns.outputs
+
+    @property
+    def group_filters(self) -> int:
+        """Filters of a group."""
+        return self.filters // self.groups
+
+    def check_lanes(self, lanes: int, weight_bits: int) -> None:
+        """A word of lanes must hold part of a group's filters, or whole groups.
+
+        Raises
+        ------
+        ValueError
+            `lanes` is neither; with weights of one bit, which cannot be 0, it must be part of a group.
+        """
+        whole = weight_bits > 1 and lanes % self.group_filters == 0 and self.filters % lanes == 0
+        if self.group_filters % lanes and not whole:
+            raise ValueError(
+                f"Lanes of a convolution must divide the {self.group_filters} filters of a group"
+                + (f" or be whole groups of its {self.filters} filters" if weight_bits > 1 else "")
+                + f", not {lanes}"
+            )
+
+    def tap_rows(self, lanes: int) -> int:
+        """Weight words, and accumulator words, that an event adds at each output position."""
+        return max(1, self.group_filters // lanes)
+
+    def weight_rows(self, lanes: int) -> int:
+        """Words of the weight memory, in the order (channel, kernel row, kernel column, word)."""
+        return self.channels * self.rows.kernel * self.columns.kernel * self.tap_rows(lanes)
+
+    def first_word(self, channel: int, lanes: int) -> int:
+        """First accumulator word, of those at a position, that a channel adds to."""
+        return channel // (self.channels // self.groups) * self.group_filters // lanes

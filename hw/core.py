@@ -14,6 +14,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .dense import DenseArray
+from .event_array import EventArray
 from .lif import LifCore
 from .neuron import tally_shape
 from .params import CoreParams, ReadoutKind
@@ -32,6 +33,11 @@ class Core(wiring.Component):
     out : out, spikes or, as `readout` says, values (hw/params.py `ReadoutKind`; CLASS sends the tallies)
 
     `probe` is what every sweep updated (signature of `LifCore.update`).
+
+    Parameters
+    ----------
+    channels_last : sequence of bool
+        With a convolution among the links: for each of them, whether its source numbers its channels last.
     """
 
     events: Any
@@ -45,11 +51,15 @@ class Core(wiring.Component):
         *,
         readout: ReadoutKind = ReadoutKind.SPIKES,
         count_bits: int = 16,
+        channels_last: Sequence[bool] = (),
     ):
         self.params = params
         neuron, lanes = params.neuron, params.update_lanes
         self.tallied = readout in (ReadoutKind.COUNTS, ReadoutKind.CLASS)
-        self.array = DenseArray(params.array, rows, update_lanes=lanes)
+        if params.convolutions:
+            self.array = EventArray(params, rows, channels_last)
+        else:
+            self.array = DenseArray(params.array, rows, update_lanes=lanes)
         self.lif = LifCore(neuron, lanes=lanes, tally_bits=count_bits if self.tallied else None)
         self.serialiser = Serialiser(
             neurons=neuron.neurons,

@@ -8,27 +8,11 @@ from __future__ import annotations
 
 from amaranth import Cat, Const, Mux, Value
 
+from .constant_product import canonical_signed_digits, sum_of_terms
 from .params import DecayParams, Rounding
 from .staged import Pipeline, Staged
 
 __all__ = ["canonical_signed_digits", "decay"]
-
-
-def canonical_signed_digits(factor: int) -> tuple[tuple[int, int], ...]:
-    """(sign, shift) terms of `factor` with the fewest non-zero digits.
-
-    Source: Reitwiesner, "Binary arithmetic", 1960: no two neighbouring digits are non-zero.
-    """
-    terms = []
-    shift = 0
-    while factor:
-        if factor & 1:
-            sign = 2 - (factor & 3)
-            terms.append((sign, shift))
-            factor -= sign
-        factor >>= 1
-        shift += 1
-    return tuple(terms)
 
 
 def decay(p: Pipeline, x: Staged, params: DecayParams, factor: Staged | None, *, name: str) -> Staged:
@@ -68,21 +52,7 @@ def _constant_product(p: Pipeline, x: Staged, params: DecayParams, name: str) ->
     ]
     if params.rounding is Rounding.TRUNC0:
         terms.append((1, Staged(_toward_zero(x.value, params), x.stage)))
-    terms.sort(key=lambda term: -term[0])  # a positive term first: no negation
-    while len(terms) > 1:
-        terms = [_add(p, terms[i : i + 2], name) for i in range(0, len(terms), 2)]
-        terms.sort(key=lambda term: -term[0])
-    return terms[0][1]
-
-
-def _add(p: Pipeline, terms: list[tuple[int, Staged]], name: str) -> tuple[int, Staged]:
-    """One adder or subtractor; two negative terms stay negative as a sum."""
-    if len(terms) == 1:
-        sign, x = terms[0]
-        return sign, p.delay(x, x.stage + 1)
-    (sign, a), (other, b) = terms
-    total = p.register(lambda a, b: a + b if sign == other else a - b, a, b, name=f"{name}_sum")
-    return sign, total
+    return sum_of_terms(p, terms, name=name)
 
 
 def _product(p: Pipeline, x: Staged, factor: Staged, params: DecayParams, name: str) -> Staged:

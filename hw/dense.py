@@ -41,7 +41,7 @@ class DenseArray(wiring.Component):
 
     def __init__(self, params: ArrayParams, rows: Sequence[int], *, update_lanes: int):
         self.params = params
-        self.memory = WeightMemory(params, rows)
+        self.memory = WeightMemory(rows, count=params.rows, row_bits=params.row_bits)
         self.accumulators = accumulators(params, update_lanes=update_lanes)
         super().__init__(
             {

@@ -46,7 +46,7 @@ INPUT = -1
 
 @dataclass(frozen=True, kw_only=True)
 class ArrayParams:
-    """One dense synaptic array.
+    """One synaptic array.
 
     Attributes
     ----------
@@ -123,6 +123,10 @@ class LinkParams:
         _check_range("First channel of a link", self.first, 0, (1 << 24) - 1)
         if self.source == INPUT and self.recurrent:
             raise ValueError("A link from the input cannot be recurrent")
+        if self.conv is not None and self.conv.sources != self.channels:
+            raise ValueError(
+                f"A link of {self.channels} channels cannot be a convolution of {self.conv.sources} sources"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +158,54 @@ class CoreParams:
             )
         if self.links and sum(link.channels for link in self.links) != self.array.sources:
             raise ValueError(f"Core {self.name}: its links must fill the {self.array.sources} array sources")
+        self._check_convolutions()
+
+    def _check_convolutions(self) -> None:
+        for conv in self.convolutions:
+            if conv.targets != self.array.targets or conv.target_shape != self.map_shape:
+                raise ValueError(
+                    f"Core {self.name}: its convolutions must all end in one map of"
+                    f" {self.array.targets} neurons, not {conv.target_shape}"
+                )
+            try:
+                conv.check_lanes(self.array.lanes, self.array.weight_bits)
+            except ValueError as error:
+                raise ValueError(f"Core {self.name}: {error}") from None
+
+    @property
+    def convolutions(self) -> tuple[ConvParams, ...]:
+        """Geometries of the links that are convolutions."""
+        return tuple(link.conv for link in self.links if link.conv is not None)
+
+    @property
+    def map_shape(self) -> tuple[int, int, int] | None:
+        """(filters, rows, columns) where a convolution feeds the core: its neurons are channels-last.
+
+        Neuron ``(row * columns + column) * filters + filter``. None: neurons are in their own order.
+        """
+        return self.convolutions[0].target_shape if self.convolutions else None
+
+    def link_rows(self, link: LinkParams) -> int:
+        """Words of the weight memory that belong to a link."""
+        if link.conv is not None:
+            return link.conv.weight_rows(self.array.lanes)
+        return link.channels * self.array.groups
+
+    @property
+    def rows(self) -> int:
+        """Words of the weight memory, link by link where a convolution is among them."""
+        if not self.convolutions:
+            return self.array.rows
+        return sum(self.link_rows(link) for link in self.links)
+
+    @property
+    def event_cycles(self) -> int:
+        """Cycles of the longest event."""
+        longest = [self.array.groups] if not all(link.conv for link in self.links) or not self.links else []
+        for conv in self.convolutions:
+            most = [max(len(axis.taps(k)) for k in range(axis.size)) for axis in (conv.rows, conv.columns)]
+            longest.append(max(1, most[0] * most[1] * conv.tap_rows(self.array.lanes)))
+        return max(longest)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +250,13 @@ class AcceleratorParams:
         """Links into core `number`."""
         core = self.cores[number]
         return core.links or (LinkParams(source=number - 1, channels=core.array.sources),)
+
+    def channels_last(self, number: int) -> tuple[bool, ...]:
+        """For each link into core `number`, whether its source numbers its channels last."""
+        return tuple(
+            link.source != INPUT and self.cores[link.source].map_shape is not None
+            for link in self.links(number)
+        )
 
     @property
     def output_cores(self) -> tuple[int, ...]:
@@ -245,6 +304,11 @@ class AcceleratorParams:
             raise ValueError(f"Core {core.name}: a link from {source.name} must be recurrent")
         if not source.neuron.spiking:
             raise ValueError(f"Core {source.name} does not spike, so it cannot feed {core.name}")
+        if link.conv is not None and source.map_shape not in (None, link.conv.source_shape):
+            raise ValueError(
+                f"Core {core.name}: its convolution of {source.name} takes a map of shape"
+                f" {link.conv.source_shape}, not {source.map_shape}"
+            )
         if link.first or link.channels != source.neuron.neurons:
             raise ValueError(
                 f"Core {core.name} takes {link.channels} sources, "

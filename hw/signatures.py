@@ -13,6 +13,8 @@ __all__ = [
     "event_layout",
     "event_stream",
     "out_layout",
+    "row_layout",
+    "row_stream",
     "sweep_signature",
     "update_signature",
     "value_layout",
@@ -37,6 +39,22 @@ def value_layout(channels: int, shape: Shape) -> data.StructLayout:
 def event_stream(channels: int) -> stream.Signature:
     """Stream of `event_layout`."""
     return stream.Signature(event_layout(channels))
+
+
+def row_layout(rows: int, groups: int) -> data.StructLayout:
+    """Row of synapses or tick, from bit 0: row, group, tick, last.
+
+    ``tick = 0``: the weights of word `row` of the weight memory are to be added to the accumulators of
+    word `group`. ``tick = 1`` as in `event_layout`.
+    """
+    return data.StructLayout(
+        {"row": bits_for_unsigned(rows - 1), "group": bits_for_unsigned(groups - 1), "tick": 1, "last": 1}
+    )
+
+
+def row_stream(rows: int, groups: int) -> stream.Signature:
+    """Stream of `row_layout`."""
+    return stream.Signature(row_layout(rows, groups))
 
 
 def value_stream(channels: int, shape: Shape) -> stream.Signature:

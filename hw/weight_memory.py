@@ -9,13 +9,13 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .params import ArrayParams, bits_for_unsigned
+from .params import bits_for_unsigned
 
 __all__ = ["WeightMemory"]
 
 
 class WeightMemory(wiring.Component):
-    """Initialised memory of `params.rows` words of `params.row_bits`; `row` follows `address` by two cycles.
+    """Initialised memory of `count` words of `row_bits`; `row` follows `address` by two cycles.
 
     Nothing stands between the memory and its output register, so that the register can be the RAM's own.
     """
@@ -25,22 +25,22 @@ class WeightMemory(wiring.Component):
     address: Signal
     row: Signal
 
-    def __init__(self, params: ArrayParams, rows: Sequence[int]):
-        if len(rows) != params.rows:
-            raise ValueError(f"Weight memory takes {params.rows} rows, not {len(rows)}")
-        self.params = params
+    def __init__(self, rows: Sequence[int], *, count: int, row_bits: int):
+        if len(rows) != count:
+            raise ValueError(f"Weight memory takes {count} rows, not {len(rows)}")
         self.rows = rows
-        super().__init__({"address": In(bits_for_unsigned(params.rows - 1)), "row": Out(params.row_bits)})
+        self.row_bits = row_bits
+        super().__init__({"address": In(bits_for_unsigned(count - 1)), "row": Out(row_bits)})
 
     def elaborate(self, platform):
         m = Module()
         # depth 2 at least: a memory of one word has no address
         m.submodules.weights = memory = Memory(
-            shape=unsigned(self.params.row_bits), depth=max(2, self.params.rows), init=self.rows
+            shape=unsigned(self.row_bits), depth=max(2, len(self.rows)), init=self.rows
         )
         read = memory.read_port()
         m.d.comb += read.addr.eq(self.address)
-        row = Signal(self.params.row_bits, reset_less=True)
+        row = Signal(self.row_bits, reset_less=True)
         m.d.sync += row.eq(read.data)
         m.d.comb += self.row.eq(row)
         return m

@@ -14,7 +14,7 @@ def test_rows_follow_their_addresses(sources, targets, lanes):
     rng = random.Random(sources)
     params = ArrayParams(sources=sources, targets=targets, lanes=lanes, weight_bits=5, acc_bits=8)
     rows = [rng.getrandbits(params.row_bits) for _ in range(params.rows)]
-    memory = WeightMemory(params, rows)
+    memory = WeightMemory(rows, count=params.rows, row_bits=params.row_bits)
     addresses = [*range(params.rows), *(rng.randrange(params.rows) for _ in range(20))]
     found = []
 
@@ -30,6 +30,5 @@ def test_rows_follow_their_addresses(sources, targets, lanes):
 
 
 def test_wrong_number_of_rows():
-    params = ArrayParams(sources=3, targets=4, lanes=2, weight_bits=2, acc_bits=8)
     with pytest.raises(ValueError, match=r"^Weight memory takes 6 rows, not 5$"):
-        WeightMemory(params, [0] * 5)
+        WeightMemory([0] * 5, count=6, row_bits=4)

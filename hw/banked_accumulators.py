@@ -1,0 +1,240 @@
+"""Accumulators for rows in any order: two banks, one adding while the other is swept.
+
+Each bank is a memory with one read and one write port. A row is read, added and written in a pipeline; what is
+still on its way to the memory is forwarded, so a row may follow another to the same word at once. Nothing is
+cleared but a flag a word: a word that no row has touched in this step reads as zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from .accumulators import signed_weights
+from .params import ArrayParams, bits_for_unsigned
+from .signatures import sweep_signature
+
+__all__ = ["BankedAccumulators"]
+
+ROW_CYCLES = 2  # from `add` to its weights
+WRITE_CYCLES = 3  # from `add` to the write of its sums
+
+
+class BankedAccumulators(wiring.Component):
+    """Two banks of `params.groups` words of `params.lanes` accumulators.
+
+    Ports
+    -----
+    add, group : in
+        Add a row to word `group`; its weights come as `row` two cycles later.
+    swap, swap_last : in
+        The step is complete (it was the sample's last): sweep it. Not in a cycle with `add`.
+    sweep : out
+        To the neurons; starts when `sweep_ready` is high.
+    start : out
+        Pulse: a sweep begins.
+    free : out
+        Pulse: `swap` may come again, from the next cycle on.
+    clearing : out
+        After a reset, for `clear_cycles`: neither `add` nor `swap` may come.
+    """
+
+    SWAP_CYCLES = 2  # from a swap to the start of its sweep, at the earliest
+    SWEEP_CYCLES = 3  # from the start of a sweep to its first group
+
+    add: Signal
+    group: Signal
+    row: Signal
+    swap: Signal
+    swap_last: Signal
+    sweep: Any
+    sweep_ready: Signal
+    start: Signal
+    free: Signal
+    clearing: Signal
+
+    def __init__(self, params: ArrayParams, *, update_lanes: int):
+        self.params = params
+        self.update_lanes = update_lanes
+        self.parts = params.lanes // update_lanes  # cycles a word of lanes takes to the neurons
+        self.sweep_groups = -(-params.targets // update_lanes)
+        super().__init__(
+            {
+                "add": In(1),
+                "group": In(bits_for_unsigned(params.groups - 1)),
+                "row": In(params.row_bits),
+                "swap": In(1),
+                "swap_last": In(1),
+                "sweep": Out(sweep_signature(update_lanes, self.sweep_groups, params.acc_bits)),
+                "sweep_ready": In(1),
+                "start": Out(1),
+                "free": Out(1),
+                "clearing": Out(1, init=1),
+            }
+        )
+
+    @property
+    def clear_cycles(self) -> int:
+        """Cycles after a reset before anything is taken."""
+        return self.params.groups
+
+    @staticmethod
+    def free_cycles(sweep_groups: int) -> int:
+        """Cycles from the start of a sweep to the first that a swap may come in."""
+        return max(sweep_groups, 2)
+
+    def elaborate(self, platform):
+        m = Module()
+        bank = Signal()  # the one that adds
+        with m.If(self.swap):
+            m.d.sync += bank.eq(~bank)
+        running, number, last = self._control(m)
+        part, word = self._position(m, running, number)
+        reads, writes = self._banks(m, bank, word)
+        touched = self._touched(m, bank, word, running & (part == 0))
+        self._add(m, bank, reads, writes, touched)
+        self._sweep(m, bank, reads, touched, (running, number, part, last))
+        return m
+
+    def _control(self, m: Module) -> tuple[Signal, Signal, Signal]:
+        """Sweep counter: running, number of the group, last of the step that is swept."""
+        swapped, waiting, running = Signal(), Signal(), Signal()
+        number = Signal(range(max(2, self.sweep_groups)))
+        last = Signal()
+        final = number == self.sweep_groups - 1
+        m.d.comb += [
+            self.start.eq(waiting & self.sweep_ready & ~running),
+            self.free.eq(running & (number == self.free_cycles(self.sweep_groups) - 2)),
+        ]
+        m.d.sync += swapped.eq(self.swap)
+        with m.If(running):
+            m.d.sync += [running.eq(~final), number.eq(Mux(final, 0, number + 1))]
+        with m.If(self.start):
+            m.d.sync += [waiting.eq(0), running.eq(1)]
+        with m.If(swapped):
+            m.d.sync += waiting.eq(1)
+        with m.If(self.swap):
+            m.d.sync += last.eq(self.swap_last)
+        return running, number, last
+
+    def _position(self, m: Module, running: Signal, number: Signal) -> tuple[Signal, Signal]:
+        """Part within the memory word, and the word, of the group that is read."""
+        part = Signal(range(max(2, self.parts)))
+        word = Signal(bits_for_unsigned(self.params.groups - 1))
+        with m.If(running):
+            m.d.sync += part.eq(part + 1)
+            with m.If(part == self.parts - 1):
+                m.d.sync += [part.eq(0), word.eq(word + 1)]
+            with m.If(number == self.sweep_groups - 1):
+                m.d.sync += [part.eq(0), word.eq(0)]
+        return part, word
+
+    def _banks(self, m: Module, bank: Signal, word: Signal) -> tuple[list[Signal], list]:
+        """Words read from each bank, two cycles after their address, and the write ports."""
+        width = self.params.lanes * self.params.acc_bits
+        reads, writes = [], []
+        for k in range(2):
+            memory = Memory(shape=width, depth=max(2, self.params.groups), init=[])
+            m.submodules[f"bank_{k}"] = memory
+            read, write = memory.read_port(), memory.write_port()
+            m.d.comb += read.addr.eq(Mux(bank == k, self.group, word))
+            # nothing between the memory and this register: it can be the RAM's own
+            held = Signal(width, name=f"read_{k}", reset_less=True)
+            m.d.sync += held.eq(read.data)
+            reads.append(held)
+            writes.append(write)
+        return reads, writes
+
+    def _touched(self, m: Module, bank: Signal, word: Signal, swept: Value) -> list[Signal]:
+        """For each bank, whether the word that is read was touched in its step; a cycle after its address."""
+        clear = Signal.like(self.group, name="clear")
+        with m.If(self.clearing):
+            m.d.sync += [clear.eq(clear + 1), self.clearing.eq(clear != self.params.groups - 1)]
+        found = []
+        for k in range(2):
+            memory = Memory(shape=1, depth=max(2, self.params.groups), init=[])
+            m.submodules[f"touched_{k}"] = memory
+            read, write = memory.read_port(), memory.write_port()
+            address = Mux(bank == k, self.group, word)
+            m.d.comb += [
+                read.addr.eq(address),
+                write.addr.eq(Mux(self.clearing, clear, address)),
+                write.data.eq((bank == k) & ~self.clearing),
+                write.en.eq(self.clearing | Mux(bank == k, self.add, swept)),
+            ]
+            found.append(read.data)
+        return found
+
+    def _add(self, m: Module, bank: Signal, reads: list, writes: list, touched: list) -> None:
+        """Read, add, write: a row a cycle."""
+        now = Cat(self.add, bank, self.group)
+        rows = _delayed(m, now, WRITE_CYCLES, "add")
+        # whether the row 1, 2, 3 cycles before was to the same word
+        same = [row[0] & self.add & (row[1:] == now[1:]) for row in rows]
+        near, middle, far = (_delayed(m, x, ROW_CYCLES, f"same_{k}") for k, x in enumerate(same, 1))
+        layout = data.ArrayLayout(signed(self.params.acc_bits), self.params.lanes)
+        sums, before, forwarded = (
+            Signal(layout, name=name, reset_less=True) for name in ("sums", "before", "forwarded")
+        )
+        known = Signal()
+        late = rows[ROW_CYCLES - 1]  # add, bank and group of the row whose weights are here
+        m.d.sync += [
+            before.eq(sums),
+            forwarded.eq(Mux(middle[0], sums, before)),
+            known.eq(Mux(rows[0][1], touched[1], touched[0])),
+        ]
+        read = data.View(layout, Mux(late[1], reads[1], reads[0]))
+        for k, weight in enumerate(signed_weights(self.row, self.params)):
+            kept = Mux(middle[1] | far[1], forwarded[k], Mux(known, read[k], 0))
+            m.d.sync += sums[k].eq(Mux(near[1], sums[k], kept) + weight)
+        done = rows[WRITE_CYCLES - 1]
+        for k, write in enumerate(writes):
+            m.d.comb += [
+                write.addr.eq(done[2:]),
+                write.data.eq(sums),
+                write.en.eq(done[0] & (done[1] == k)),
+            ]
+
+    def _sweep(
+        self,
+        m: Module,
+        bank: Signal,
+        reads: list,
+        touched: list,
+        counter: tuple[Signal, Signal, Signal, Signal],
+    ) -> None:
+        """Words of the other bank, part by part, with what travels beside them."""
+        running, number, part, last = counter
+        now = Cat(running, last, bank, part == 0, number == self.sweep_groups - 1, number)
+        early, here = _delayed(m, now, ROW_CYCLES, "swept")
+        known, kept = Signal(), Signal()
+        m.d.sync += known.eq(Mux(early[2], touched[0], touched[1]))
+        first_part = here[3]
+        zero = Mux(first_part, ~known, kept)
+        m.d.sync += kept.eq(zero)
+        rest = Signal(self.params.lanes * self.params.acc_bits, reset_less=True)
+        current = Mux(first_part, Mux(here[2], reads[0], reads[1]), rest)
+        width = self.update_lanes * self.params.acc_bits
+        m.d.sync += rest.eq(current[width:])
+        m.d.comb += [
+            self.sweep.strobe.eq(here[0]),
+            self.sweep.last.eq(here[1]),
+            self.sweep.final.eq(here[4]),
+            self.sweep.group.eq(here[5:]),
+            self.sweep.zero.eq(zero),
+            self.sweep.accs.eq(current[:width]),
+        ]
+
+
+def _delayed(m: Module, value: Value, cycles: int, name: str) -> list[Signal]:
+    """`value` 1, 2, ... `cycles` cycles ago."""
+    held = []
+    for cycle in range(1, cycles + 1):
+        signal = Signal(len(value), name=f"{name}_{cycle}")
+        m.d.sync += signal.eq(held[-1] if held else value)
+        held.append(signal)
+    return held

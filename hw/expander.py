@@ -1,0 +1,118 @@
+"""Event expander: an event becomes the rows of synapses it adds, a row a cycle.
+
+For cores that a convolution feeds: only the receptive field of an event is touched. A core's dense links go
+through the same expander. Decoding is a pipeline without stalls into a queue; credits keep it from overflowing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth import Cat, Module, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import In, Out
+
+from .params import CoreParams
+from .row_decode import decode_event, start_layout
+from .row_walk import RowWalk
+from .signatures import event_layout, event_stream, row_stream
+from .staged import Pipeline, Staged
+
+__all__ = ["Expander", "decode_cycles", "expander_depth"]
+
+QUEUE_CYCLES = 2  # through the queue behind the decoder
+
+
+def decode_cycles(core: CoreParams, channels_last: Sequence[bool]) -> int:
+    """Cycles from taking an event to its start entering the queue."""
+    index = Signal(event_layout(core.array.sources)["index"].width)
+    return _decoded(Pipeline(), core, channels_last, index)[1]
+
+
+def expander_depth(core: CoreParams, channels_last: Sequence[bool]) -> int:
+    """Events that an expander holds before their first row is under way: enough for an event every cycle."""
+    return decode_cycles(core, channels_last) + QUEUE_CYCLES + 1
+
+
+def _decoded(
+    p: Pipeline, core: CoreParams, channels_last: Sequence[bool], index: Value
+) -> tuple[dict[str, Staged], int]:
+    """Fields of the start, all at one stage, and that stage."""
+    fields = decode_event(p, core, channels_last, p.input(index))
+    stage = max(x.stage for x in fields.values())
+    return {name: p.delay(x, stage) for name, x in fields.items()}, stage
+
+
+class Expander(wiring.Component):
+    """Decoder, queue and row walk.
+
+    Streams
+    -------
+    events : in, `event_stream(core.array.sources)`
+    rows : out, `row_stream(core.rows, groups)`
+
+    Timing: as a FIFO of `depth` events that an event passes in `latency` cycles, in front of a walk that an
+    event occupies for as many cycles as it has rows, at least one.
+
+    Parameters
+    ----------
+    channels_last : sequence of bool
+        For each link of `core`, whether its source numbers its channels last.
+    """
+
+    events: Any
+    rows: Any
+
+    def __init__(self, core: CoreParams, channels_last: Sequence[bool]):
+        self.core = core
+        self.channels_last = tuple(channels_last)
+        self.decode_cycles = decode_cycles(core, self.channels_last)
+        self.depth = expander_depth(core, self.channels_last)
+        super().__init__(
+            {
+                "events": In(event_stream(core.array.sources)),
+                "rows": Out(row_stream(core.rows, core.array.groups)),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from taking an event to its start being taken by the walk, at the earliest."""
+        return self.decode_cycles + QUEUE_CYCLES
+
+    def elaborate(self, platform):
+        m = Module()
+        layout = start_layout(self.core)
+        m.submodules.queue = queue = SyncFIFOBuffered(width=layout.size, depth=self.depth)
+        m.submodules.walk = walk = RowWalk(self.core)
+        token = self.events.payload
+        fields, _ = _decoded(Pipeline(m), self.core, self.channels_last, token.index)
+        control = Cat(self.events.valid & self.events.ready, token.tick, token.last)
+        for cycle in range(self.decode_cycles):
+            held = Signal(3, name=f"control_{cycle}")
+            m.d.sync += held.eq(control)
+            control = held
+        start = Signal(layout)
+        m.d.comb += [start[name].eq(x.value) for name, x in fields.items()]
+        m.d.comb += [start.tick.eq(control[1]), start.last.eq(control[2])]
+        with m.If(start.tick):
+            m.d.comb += start.none.eq(0)  # whatever its index says
+        with m.If(start.tick | start.none):
+            m.d.comb += [start.columns.eq(0), start.lines.eq(0)]
+        m.d.comb += [queue.w_en.eq(control[0]), queue.w_data.eq(start)]
+        m.d.comb += [
+            walk.starts.payload.eq(data.View(layout, queue.r_data)),
+            walk.starts.valid.eq(queue.r_rdy),
+            queue.r_en.eq(walk.starts.ready),
+        ]
+        self._credit(m, walk.starts.valid & walk.starts.ready)
+        wiring.connect(m, walk.rows, wiring.flipped(self.rows))
+        return m
+
+    def _credit(self, m: Module, left: Value) -> None:
+        """Take events while fewer than `depth` are on their way to the walk."""
+        inside = Signal(range(self.depth + 1))
+        m.d.comb += self.events.ready.eq(inside != self.depth)
+        m.d.sync += inside.eq(inside + (self.events.valid & self.events.ready) - left)

@@ -1,0 +1,106 @@
+"""The expander: every event becomes the rows of its taps, a row a cycle and without a pause."""
+
+import random
+
+import pytest
+from spikeloom.hw.expander import Expander
+from spikeloom.hw.params import INPUT, ArrayParams, CoreParams, LinkParams, NeuronParams
+
+from .convolutions import conv_lanes, event_rows, random_conv
+from .drivers import Bench, coin, token
+
+
+def core_of(conv, lanes, *, dense=(), weight_bits=4):
+    """A core that a convolution and, from further sources, matrices feed."""
+    links = [LinkParams(source=INPUT, channels=conv.sources, conv=conv)]
+    links += [LinkParams(source=k, channels=channels) for k, channels in enumerate(dense)]
+    array = ArrayParams(
+        sources=sum(link.channels for link in links),
+        targets=conv.targets,
+        lanes=lanes,
+        weight_bits=weight_bits,
+        acc_bits=24,
+    )
+    neuron = NeuronParams(neurons=conv.targets, acc_bits=24, state_bits=8, threshold=1)
+    return CoreParams(name="core", array=array, neuron=neuron, update_lanes=1, links=tuple(links))
+
+
+def expected_rows(core, channels_last, index):
+    base = 0
+    for link, order in zip(core.links, channels_last, strict=True):
+        if index >= link.channels:
+            index -= link.channels
+            base += core.link_rows(link)
+        elif link.conv is not None:
+            lanes = core.array.lanes
+            for row, group in event_rows(link.conv, lanes, index, channels_last=order):
+                yield base + row, group
+            return
+        else:
+            for group in range(core.array.groups):
+                yield base + group * link.channels + index, group
+            return
+
+
+def run(expander, tokens, *, gap=None, stall=None):
+    """Rows, and cycles in which tokens and rows were taken."""
+    bench, rows, taken, given = Bench(expander), [], [], []
+
+    async def send(ctx):
+        await bench.put(ctx, expander.events, tokens, gap=gap, taken=taken)
+
+    async def take(ctx):
+        payloads = await bench.get(
+            ctx, expander.rows, done=lambda p: p.tick and p.last, stall=stall, taken=given
+        )
+        rows.extend(payloads)
+
+    bench.run(send, take, limit_cycles=20_000)
+    return rows, taken, given
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_rows_of_every_event(seed):
+    """Any geometry; sometimes beside matrices; even seeds: nothing waits."""
+    rng = random.Random(f"expander {seed}")
+    conv = random_conv(rng)
+    dense = [rng.randint(1, 5) for _ in range(rng.choice([0, 0, 1, 2]))]
+    weight_bits = rng.choice([1, 4])
+    core = core_of(conv, rng.choice(conv_lanes(conv, weight_bits)), dense=dense, weight_bits=weight_bits)
+    channels_last = [rng.random() < 0.5, *(False for _ in dense)]
+    events = list(range(core.array.sources))
+    rng.shuffle(events)
+    events = events[:120]
+    tokens = [token(event) for event in events]
+    tokens.insert(len(tokens) // 2, token(index=rng.randrange(core.array.sources), tick=1))
+    tokens.append(token(tick=1, last=1))
+    waits = {"gap": coin(0.3, seed), "stall": coin(0.4, -seed)} if seed % 2 else {}
+    expander = Expander(core, channels_last)
+    rows, taken, given = run(expander, tokens, **waits)
+    expected = []
+    for sent in tokens:
+        if sent["tick"]:
+            expected.append((None, None, 1, sent["last"]))
+        else:
+            pairs = expected_rows(core, channels_last, sent["index"])
+            expected += [(row, group, 0, 0) for row, group in pairs]
+    found = [(None, None, 1, p.last) if p.tick else (p.row, p.group, 0, 0) for p in rows]
+    assert found == expected
+    if not waits:
+        check_timing(expander, core, channels_last, tokens, taken, given)
+
+
+def check_timing(expander, core, channels_last, tokens, taken, given):
+    """A FIFO of `depth`, passed in `latency`, and a walk that takes as many cycles as there are rows."""
+    read = []
+    free, at = 0, 0
+    for number, sent in enumerate(tokens):
+        offered = taken[0] if not number else taken[number - 1] + 1
+        room = read[number - expander.depth] + 1 if number >= expander.depth else 0
+        assert taken[number] == max(offered, room)
+        read.append(max(taken[number] + expander.latency, free))
+        rows = 1 if sent["tick"] else len(list(expected_rows(core, channels_last, sent["index"])))
+        assert given[at : at + rows] == list(range(read[-1] + 1, read[-1] + 1 + rows))
+        at += rows
+        free = read[-1] + max(1, rows)
+    assert at == len(given)
