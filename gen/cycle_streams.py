@@ -6,64 +6,43 @@ are those of hw/router.py; what each does to a token's time is in docs/timing.md
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from ..hw.step_queue import StepQueue
+from .cycle_ports import NEVER, Port
 
-__all__ = ["NEVER", "Branch", "Entry", "MergedEntry", "QueueBranch", "QueueTimes"]
+__all__ = ["Branch", "Entry", "MergedEntry", "QueueBranch", "QueueTimes"]
 
-NEVER = -(1 << 40)
-"""A cycle before all others."""
-
-
-@dataclass(eq=False)
 class Entry:
-    """Where a core (or the output) takes tokens straight from its source.
+    """Where a core (or the output) takes tokens straight from its source."""
 
-    `groups` cycles an event; `done`: when the latest token was taken; `tick_free`: first cycle for a tick.
-    """
+    def __init__(self, port: Port):
+        self.port = port
 
-    samples: int
-    groups: int
-    done: np.ndarray = field(init=False)
-    tick_free: np.ndarray = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.done = np.full(self.samples, NEVER, np.int64)
-        self.tick_free = self.done
-
-    def event(self, offered: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Cycle in which an event is taken."""
-        taken = np.maximum(offered, self.done + 1) + self.groups - 1
-        self.done = np.where(mask, taken, self.done)
-        return taken
+    def event(self, offered: np.ndarray, mask: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """Cycle in which the event `index` of the core is taken."""
+        return self.port.event(offered, mask, index)
 
     def tick(self, offered: np.ndarray) -> np.ndarray:
         """Cycle in which the step's tick is taken."""
-        self.done = np.maximum.reduce([offered, self.done + 1, self.tick_free])
-        return self.done
+        return self.port.tick(offered)
 
 
-@dataclass(eq=False)
 class MergedEntry(Entry):
     """The same behind a step merge, whose register lets go of the source a cycle earlier."""
 
-    merged: np.ndarray = field(init=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.merged = self.done  # when the merge took its latest token
+    def __init__(self, port: Port):
+        super().__init__(port)
+        self.merged = port.done  # when the merge took its latest token
 
     def _merge(self, offered: np.ndarray) -> np.ndarray:
-        return np.maximum.reduce([offered, self.merged + 1, self.done])
+        return np.maximum.reduce([offered, self.merged + 1, self.port.done])
 
-    def event(self, offered: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    def event(self, offered: np.ndarray, mask: np.ndarray, index: np.ndarray) -> np.ndarray:
         """Cycle in which the merge takes an event."""
         taken = self._merge(offered)
         self.merged = np.where(mask, taken, self.merged)
-        self.done = np.where(mask, taken + self.groups, self.done)
+        self.port.event(taken + 1, mask, index)
         return taken
 
     def silent_tick(self, offered: np.ndarray) -> np.ndarray:
@@ -74,8 +53,7 @@ class MergedEntry(Entry):
     def tick(self, offered: np.ndarray) -> np.ndarray:
         """Cycle in which the core takes the tick that the merge made of the last stream's."""
         self.merged = self._merge(offered)
-        self.done = np.maximum(self.merged + 1, self.tick_free)
-        return self.done
+        return self.port.tick(self.merged + 1)
 
 
 class QueueTimes:
@@ -113,14 +91,20 @@ class QueueTimes:
 class Branch:
     """One consumer of a source: the entry of a core, or the output."""
 
-    def __init__(self, entry: Entry | None, *, silent: bool = False):
+    def __init__(self, entry: Entry | None, *, base: int = 0, silent: bool = False):
         self.entry = entry
+        self.base = base  # index in the entry of the source's first
         self.silent = silent  # other streams follow in the merge: its tick ends nothing
 
-    def event(self, offered: np.ndarray, mask: np.ndarray, last: bool) -> np.ndarray:
-        """Cycle in which an event is taken."""
+    @property
+    def port(self) -> Port | None:
+        """The port itself, where nothing stands before it."""
+        return self.entry.port if type(self.entry) is Entry else None
+
+    def event(self, offered: np.ndarray, mask: np.ndarray, index: np.ndarray, last: bool) -> np.ndarray:
+        """Cycle in which the event `index` of the source is taken."""
         assert self.entry is not None
-        return self.entry.event(offered, mask)
+        return self.entry.event(offered, mask, index + self.base)
 
     def tick(self, offered: np.ndarray) -> np.ndarray:
         """Cycle in which the tick is taken."""
@@ -138,7 +122,7 @@ class QueueBranch(Branch):
         super().__init__(None)
         self.times = times
 
-    def event(self, offered: np.ndarray, mask: np.ndarray, last: bool) -> np.ndarray:
+    def event(self, offered: np.ndarray, mask: np.ndarray, index: np.ndarray, last: bool) -> np.ndarray:
         """Cycle in which the queue takes an event; it drops those that no step follows."""
         return offered if last and self.times.recurrent else self.times.write(offered, mask)
 

@@ -18,6 +18,8 @@ from ..hw.params import INPUT, AcceleratorParams, LinkParams, ReadoutKind
 from ..hw.router import needs_queue, queue_steps
 from ..hw.step_queue import queue_depth
 from .cycle_core import CoreClock
+from .cycle_ports import DensePort, core_port
+from .cycle_serialiser import step_events
 from .cycle_streams import Branch, Entry, MergedEntry, QueueBranch, QueueTimes
 
 __all__ = ["predict_cycles"]
@@ -84,11 +86,10 @@ class _Clockwork:
     def _entry(self, number: int) -> Entry:
         """Entry of a core, and the branches that lead to it."""
         links = self.params.links(number)
-        groups = self.params.cores[number].array.groups
-        kind = Entry if len(links) == 1 else MergedEntry
-        entry = kind(self.samples, groups)
+        port = core_port(self.samples, self.params.cores[number], self.params.channels_last(number))
+        entry = (Entry if len(links) == 1 else MergedEntry)(port)
         for place, link in enumerate(links):
-            branch = Branch(entry, silent=len(links) > 1)
+            branch = Branch(entry, base=self._base(number, place) - link.first, silent=len(links) > 1)
             if needs_queue(place):
                 depth = queue_depth(self.params.step_events(link.source), queue_steps(number, link))
                 queue = self._queue(link.source, depth, recurrent=link.recurrent)
@@ -97,14 +98,17 @@ class _Clockwork:
             self.branches[link.source].append((link, branch))
         return entry
 
+    def _base(self, number: int, place: int) -> int:
+        """Index in a core's array of the first source of a link."""
+        return sum(link.channels for link in self.params.links(number)[:place])
+
     def _queue(self, source: int, depth: int, *, recurrent: bool) -> QueueTimes:
-        core = self.cores[source]
-        tokens = self.steps * (1 + int(core.tokens.sum(axis=2).max(initial=0)))
+        tokens = self.steps * (1 + self.cores[source].serialiser.most)
         return QueueTimes(self.samples, tokens, depth=depth, recurrent=recurrent)
 
     def _output(self) -> Entry:
         outputs = self.params.output_cores
-        entry = (Entry if len(outputs) == 1 else MergedEntry)(self.samples, 1)
+        entry = (Entry if len(outputs) == 1 else MergedEntry)(DensePort(self.samples, 1))
         for place, number in enumerate(outputs):
             branch = Branch(entry, silent=len(outputs) > 1)
             if needs_queue(place):
@@ -118,17 +122,15 @@ class _Clockwork:
     def _send_input(self, step: int, offered: np.ndarray) -> np.ndarray:
         """Offer a step's events and tick to whoever takes the input; when the next token can be offered."""
         branches = self.branches[INPUT]
-        counts = self.counts[:, step].astype(np.int64)
-        totals = counts.sum(axis=1)
-        if len(branches) == 1 and self._whole(branches[0][0]) and type(branches[0][1].entry) is Entry:
-            entry = branches[0][1].entry
-            done = np.maximum(offered, entry.done + 1) + totals * entry.groups - 1
-            entry.done = np.where(totals > 0, done, entry.done)
-            offered = np.where(totals > 0, done + 1, offered)
+        index, total = step_events(self.counts[:, step])
+        port = branches[0][1].port if len(branches) == 1 and self._whole(branches[0][0]) else None
+        if port is not None and index.size:
+            taken = port.sequence(np.broadcast_to(offered[:, None] - 1, index.shape), offered - 1, index, total)
+            final = np.take_along_axis(taken, np.maximum(total - 1, 0)[:, None], axis=1)[:, 0]
+            offered = np.where(total > 0, final + 1, offered)
         else:
-            ends = np.cumsum(counts, axis=1)
-            for place in range(int(totals.max(initial=0))):
-                mask, channel = totals > place, (ends <= place).sum(axis=1)
+            for place in range(index.shape[1]):
+                mask, channel = total > place, index[:, place]
                 taken = self._send_event(branches, offered, mask, channel)
                 offered = np.where(mask, taken + 1, offered)
         return np.maximum.reduce([offered, *(branch.tick(offered) for _, branch in branches)]) + 1
@@ -141,7 +143,7 @@ class _Clockwork:
         taken = offered
         for link, branch in branches:
             mine = mask & (channel >= link.first) & (channel < link.first + link.channels)
-            taken = np.maximum(taken, np.where(mine, branch.event(offered, mine, False), offered))
+            taken = np.maximum(taken, np.where(mine, branch.event(offered, mine, channel, False), offered))
         return taken
 
     def _step_core(self, number: int, step: int) -> None:
@@ -149,24 +151,35 @@ class _Clockwork:
         core, entry = self.cores[number], self.entries[number]
         links = self.params.links(number)
         for place in range(1, len(links)):
-            count = self._sent(links[place], step)
-            self._read(entry, self.queues[number, place], count, step, final=place == len(links) - 1)
-        core.begin_sweep(entry.done)
-        entry.tick_free = core.tick_free
+            final = place == len(links) - 1
+            events = self._sent(links[place], step)
+            self._read(entry, self.queues[number, place], events, step, self._base(number, place), final=final)
+        core.begin_sweep(entry.port.ticked)
+        entry.port.tick_free = core.tick_free
         core.emit(step, [branch for _, branch in self.branches[number]], last=step == self.steps - 1)
 
-    def _sent(self, link: LinkParams, step: int) -> np.ndarray:
+    def _sent(self, link: LinkParams, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Events that a link brings in a step."""
-        if link.recurrent:
-            return self.cores[link.source].sent(step - 1) if step else np.zeros(self.samples, np.int64)
-        return self.cores[link.source].sent(step)
+        if link.recurrent and not step:
+            return step_events(np.zeros((self.samples, 1), np.uint8))
+        return self.cores[link.source].serialiser.events(step - link.recurrent)
 
-    def _read(self, entry: Entry, queue: QueueTimes, count: np.ndarray, step: int, *, final: bool) -> None:
+    def _read(
+        self,
+        entry: Entry,
+        queue: QueueTimes,
+        events: tuple[np.ndarray, np.ndarray],
+        step: int,
+        base: int,
+        *,
+        final: bool,
+    ) -> None:
         """Take a step's events and tick from a queue."""
         assert isinstance(entry, MergedEntry)
-        for place in range(int(count.max(initial=0))):
+        index, count = events
+        for place in range(index.shape[1]):
             mask = count > place
-            queue.mark_read(entry.event(queue.oldest(), mask), mask)
+            queue.mark_read(entry.event(queue.oldest(), mask, index[:, place] + base), mask)
         everywhere = np.ones(self.samples, bool)
         stored = step > 0 or not queue.recurrent
         offered = queue.oldest() if stored else np.zeros(self.samples, np.int64)
@@ -181,5 +194,6 @@ class _Clockwork:
         """Read the queued outputs; when the output's tick was taken."""
         for place, queue in enumerate(self.output_queues, 1):
             core = self.cores[self.params.output_cores[place]]
-            self._read(self.output, queue, core.sent(step), step, final=place == len(self.output_queues))
-        return self.output.done
+            final = place == len(self.output_queues)
+            self._read(self.output, queue, core.serialiser.events(step), step, 0, final=final)
+        return self.output.port.done
