@@ -15,7 +15,7 @@ from ..hw.params import INPUT, LinkParams
 from .errors import UserError
 from .ir import QuantisedNetwork, QuantisedProjection
 
-__all__ = ["CoreWiring", "input_channels", "joined_weight", "wire_cores"]
+__all__ = ["CoreWiring", "input_channels", "link_weights", "wire_cores"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +42,8 @@ def wire_cores(network: QuantisedNetwork) -> tuple[CoreWiring, ...]:
     return tuple(_wire(network, population.name) for population in network.populations)
 
 
-def joined_weight(network: QuantisedNetwork, wiring: CoreWiring) -> np.ndarray:
-    """Weights of a core, (targets, sources): its links side by side, zeros for an input in between."""
+def link_weights(network: QuantisedNetwork, wiring: CoreWiring) -> list[np.ndarray]:
+    """Weights of each link of a core: a kernel, or (targets, sources) with zeros for an input in between."""
     by_name = {projection.name: projection for projection in network.projections}
     parts = []
     for link, names in zip(wiring.links, wiring.projections, strict=True):
@@ -51,7 +51,7 @@ def joined_weight(network: QuantisedNetwork, wiring: CoreWiring) -> np.ndarray:
         parts.append(
             _from_inputs(network, link, projections) if link.source == INPUT else projections[0].weight
         )
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+    return parts
 
 
 def _wire(network: QuantisedNetwork, target: str) -> CoreWiring:
@@ -61,7 +61,7 @@ def _wire(network: QuantisedNetwork, target: str) -> CoreWiring:
     others = sorted((p for p in into if p.source in numbers), key=lambda p: (p.recurrent, numbers[p.source]))
     links = [_input_link(network, target, from_inputs)] if from_inputs else []
     links += [
-        LinkParams(source=numbers[p.source], channels=p.weight.shape[1], recurrent=p.recurrent)
+        LinkParams(source=numbers[p.source], channels=p.sources, recurrent=p.recurrent, conv=p.conv)
         for p in others
     ]
     if not links or links[0].recurrent:
@@ -82,9 +82,16 @@ def _input_link(network: QuantisedNetwork, target: str, projections: list[Quanti
             raise UserError(
                 f"Population {target} takes two projections from input {projection.source}; add them up"
             )
+    convolutions = [projection for projection in projections if projection.conv is not None]
+    if convolutions and len(projections) > 1:
+        raise UserError(
+            f"Projection {convolutions[0].name} is a convolution of an input, and population {target} takes"
+            " further inputs; one input, or matrices, would be accepted"
+        )
     taken = [slices[projection.source] for projection in projections]
     first = min(part.start for part in taken)
-    return LinkParams(source=INPUT, first=first, channels=max(part.stop for part in taken) - first)
+    channels = max(part.stop for part in taken) - first
+    return LinkParams(source=INPUT, first=first, channels=channels, conv=projections[0].conv)
 
 
 def _input_slices(network: QuantisedNetwork) -> dict[str, slice]:

@@ -46,9 +46,7 @@ class CoreClock:
 
     def begin_sweep(self, tick: np.ndarray) -> None:
         """The step's tick reached the array in cycle `tick`: when its sweep starts."""
-        self.start = np.maximum.reduce(
-            [tick + self.to_start, self.start + self.gap, self.serialiser.credit]
-        )
+        self.start = np.maximum.reduce([tick + self.to_start, self.start + self.gap, self.serialiser.credit])
         self.tick_free = self.start + self.free_after
 
     def emit(self, step: int, branches: Sequence[Branch], *, last: bool) -> None:

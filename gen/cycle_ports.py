@@ -56,7 +56,7 @@ class DensePort:
 
 
 class ExpanderPort:
-    """A FIFO of `depth` tokens, passed in `latency`, before a walk that event i occupies ``cycles[i]`` cycles.
+    """A FIFO of `depth` tokens, passed in `latency`, then a walk that event i occupies for ``cycles[i]``.
 
     Attributes as of `DensePort`; `reads`: when the walk took each of the latest `depth` tokens, oldest first;
     `free`: when it can take the next.
@@ -94,8 +94,8 @@ class ExpanderPort:
     ) -> np.ndarray:
         """As of `DensePort`.
 
-        A full FIFO delays its source, never the walk: the token that waits is let in as the one `depth` before
-        it is read, and the walk is `depth` = `latency` + 1 tokens behind. So reads are those of an endless FIFO.
+        A full FIFO delays its source, never the walk: the token that waits is let in as the one `depth`
+        before it is read, and `depth` = `latency` + 1. So reads are those of an endless FIFO.
         """
         place = np.arange(1, there.shape[1] + 1)
         before = np.maximum(room, self.done)[:, None]

@@ -13,6 +13,7 @@ from .cycle_ports import NEVER, Port
 
 __all__ = ["Branch", "Entry", "MergedEntry", "QueueBranch", "QueueTimes"]
 
+
 class Entry:
     """Where a core (or the output) takes tokens straight from its source."""
 

@@ -14,13 +14,14 @@ import numpy as np
 
 from ..hw.argmax import Argmax
 from ..hw.event_queue import EventQueue
-from ..hw.params import INPUT, AcceleratorParams, LinkParams, ReadoutKind
+from ..hw.params import INPUT, AcceleratorParams, CoreParams, LinkParams, ReadoutKind
 from ..hw.router import needs_queue, queue_steps
 from ..hw.step_queue import queue_depth
 from .cycle_core import CoreClock
 from .cycle_ports import DensePort, core_port
 from .cycle_serialiser import step_events
 from .cycle_streams import Branch, Entry, MergedEntry, QueueBranch, QueueTimes
+from .neuron_order import neuron_order
 
 __all__ = ["predict_cycles"]
 
@@ -55,6 +56,12 @@ def predict_cycles(
     return np.concatenate(cycles) if cycles else np.zeros(0, np.int64)
 
 
+def _in_order(core: CoreParams, spikes: np.ndarray | None) -> np.ndarray | None:
+    """Spikes in the order in which the core sends them."""
+    order = neuron_order(core)
+    return spikes if spikes is None or order is None else spikes[:, :, order]
+
+
 class _Clockwork:
     """All streams and cores of an accelerator, for some samples."""
 
@@ -62,7 +69,10 @@ class _Clockwork:
         self.params = params
         self.counts = counts
         self.samples, self.steps = counts.shape[:2]
-        self.cores = [CoreClock(params, k, self.samples, spikes[k]) for k in range(len(params.cores))]
+        self.cores = [
+            CoreClock(params, k, self.samples, _in_order(params.cores[k], spikes[k]))
+            for k in range(len(params.cores))
+        ]
         self.queues: dict[tuple[int, int], QueueTimes] = {}
         self.branches: dict[int, list[tuple[LinkParams | None, Branch]]] = {
             k: [] for k in range(INPUT, len(self.cores))
@@ -125,7 +135,9 @@ class _Clockwork:
         index, total = step_events(self.counts[:, step])
         port = branches[0][1].port if len(branches) == 1 and self._whole(branches[0][0]) else None
         if port is not None and index.size:
-            taken = port.sequence(np.broadcast_to(offered[:, None] - 1, index.shape), offered - 1, index, total)
+            taken = port.sequence(
+                np.broadcast_to(offered[:, None] - 1, index.shape), offered - 1, index, total
+            )
             final = np.take_along_axis(taken, np.maximum(total - 1, 0)[:, None], axis=1)[:, 0]
             offered = np.where(total > 0, final + 1, offered)
         else:
@@ -153,7 +165,9 @@ class _Clockwork:
         for place in range(1, len(links)):
             final = place == len(links) - 1
             events = self._sent(links[place], step)
-            self._read(entry, self.queues[number, place], events, step, self._base(number, place), final=final)
+            self._read(
+                entry, self.queues[number, place], events, step, self._base(number, place), final=final
+            )
         core.begin_sweep(entry.port.ticked)
         entry.port.tick_free = core.tick_free
         core.emit(step, [branch for _, branch in self.branches[number]], last=step == self.steps - 1)

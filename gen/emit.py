@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from ..hw.accelerator import Accelerator
-from .core_wiring import joined_weight
+from .core_rows import core_rows
 from .errors import UserError
-from .images import weight_rows
 from .ir import QuantisedNetwork
 from .plan import Plan
 from .rtl import Rtl, convert
@@ -23,10 +22,7 @@ def make_accelerator(plan: Plan, network: QuantisedNetwork) -> Accelerator:
         A weight does not fit the plan.
     """
     try:
-        rows = [
-            weight_rows(joined_weight(network, wiring), core.array)
-            for wiring, core in zip(plan.wirings, plan.accelerator.cores, strict=True)
-        ]
+        rows = core_rows(plan, network)
     except ValueError as error:
         raise UserError(f"Network {network.name}: {error}") from None
     return Accelerator(plan.accelerator, weights=rows)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..hw.conv_params import ConvParams
 from ..hw.params import ArrayParams
 
-__all__ = ["weight_rows"]
+__all__ = ["kernel_rows", "weight_rows"]
 
 # Rows are packed in blocks, so that their expansion to 16 bytes a weight stays small.
 BLOCK_WEIGHTS = 1 << 20
@@ -35,7 +36,7 @@ def weight_rows(weight: np.ndarray, array: ArrayParams) -> list[int]:
     ValueError
         The shape or a weight does not fit `array`.
     """
-    _check(weight, array)
+    _check(weight, array, (array.targets, array.sources))
     block = max(1, BLOCK_WEIGHTS // array.lanes)
     rows: list[int] = []
     for target in range(0, array.targets, array.lanes):
@@ -44,11 +45,41 @@ def weight_rows(weight: np.ndarray, array: ArrayParams) -> list[int]:
     return rows
 
 
-def _check(weight: np.ndarray, array: ArrayParams) -> None:
-    if weight.shape != (array.targets, array.sources):
-        raise ValueError(
-            f"Weights must have shape ({array.targets}, {array.sources}), not {tuple(weight.shape)}"
-        )
+def kernel_rows(kernel: np.ndarray, conv: ConvParams, array: ArrayParams) -> list[int]:
+    """Give the words of the weight memory of a convolution: (channel, kernel row, kernel column, word).
+
+    Where a word holds several groups of filters, those that do not see the channel are zero.
+
+    Parameters
+    ----------
+    kernel : ndarray
+        `conv.kernel_shape`, integers in `array.weight_bits`; with one bit only +1 and -1.
+    conv : ConvParams
+    array : ArrayParams
+        Of the core; lanes and weight bits are used.
+
+    Raises
+    ------
+    ValueError
+        The shape or a weight does not fit.
+    """
+    _check(kernel, array, conv.kernel_shape)
+    share, filters, lanes = conv.channels // conv.groups, conv.group_filters, array.lanes
+    words = conv.tap_rows(lanes)
+    rows = np.zeros((conv.channels, *conv.kernel_shape[2:], words * lanes), kernel.dtype)
+    for channel in range(conv.channels):
+        group, local = divmod(channel, share)
+        taps = kernel[group * filters : (group + 1) * filters, local]
+        first = group * filters % lanes  # of the group's filters in the word
+        rows[channel, :, :, first : first + filters] = taps.transpose(1, 2, 0)
+    flat = rows.reshape(-1, lanes)
+    block = max(1, BLOCK_WEIGHTS // lanes)
+    return [word for at in range(0, len(flat), block) for word in _pack(flat[at : at + block].T, array)]
+
+
+def _check(weight: np.ndarray, array: ArrayParams, shape: tuple[int, ...]) -> None:
+    if weight.shape != shape:
+        raise ValueError(f"Weights must have shape {shape}, not {tuple(weight.shape)}")
     if not np.issubdtype(weight.dtype, np.integer):
         raise ValueError(f"Weights must be integers, not {weight.dtype}")
     low, high = -(1 << (array.weight_bits - 1)), (1 << (array.weight_bits - 1)) - 1

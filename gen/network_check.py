@@ -21,6 +21,7 @@ from .ir import (
     QuantisedProjection,
 )
 from .lower_delay import MAX_DELAY_STEPS
+from .neuron_order import in_hardware_order
 from .plan import Plan
 
 __all__ = ["check_network", "check_plan", "check_quantised"]
@@ -78,7 +79,7 @@ def check_plan(plan: Plan, network: QuantisedNetwork, *, where: str) -> None:
         raise UserError(f"{where}: its cores and links are not those of the network")
     for core, population in zip(plan.accelerator.cores, populations.values(), strict=True):
         bits = population.weight_bits
-        if population.neuron != core.neuron or bits != core.array.weight_bits:
+        if in_hardware_order(population.neuron, core) != core.neuron or bits != core.array.weight_bits:
             raise UserError(
                 f"{where}: core {core.name} does not fit population {population.name} of the network"
             )

@@ -8,9 +8,11 @@ Automatic choices
 lanes
     The full fan-out up to 32 targets; beyond that as few cycles an event as 32 lanes need, with as
     few lanes as that takes (40 targets: 2 groups of 20), a multiple of 4 so that update lanes divide them.
+    Where a convolution feeds the population: as many, up to 32, as divide the filters of its groups, or
+    make up whole groups (a depthwise convolution or a pool).
 update_lanes
     The smallest divisor of the lanes whose sweep over the population takes at most 32 cycles, but
-    no more than 8.
+    no more than 8, or 16 where a convolution feeds the population: maps are large, and few events come.
 readout
     `spikes` for a spiking output population, `membrane` for an analog one.
 """
@@ -18,15 +20,17 @@ readout
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..hw.conv_params import common_lanes
 from ..hw.params import AcceleratorParams, ArrayParams, CoreParams, ReadoutKind
 from .codec import decode, encode
 from .core_wiring import CoreWiring, input_channels, wire_cores
 from .errors import UserError
 from .ir import QuantisedNetwork, QuantisedPopulation
 from .names import unique_names
+from .neuron_order import in_hardware_order
 
 __all__ = ["AUTO", "Plan", "PlanOptions", "make_plan"]
 
@@ -34,6 +38,7 @@ AUTO = "auto"
 AUTO_LANES = 32
 AUTO_STEP = 4
 AUTO_UPDATE_LANES = 8
+AUTO_MAP_UPDATE_LANES = 16
 AUTO_SWEEP_CYCLES = 32
 
 
@@ -193,10 +198,10 @@ def _check_lanes(option: str, value: int | str, *, auto: bool = True) -> None:
 
 def _check_projections(network: QuantisedNetwork) -> None:
     for projection in network.projections:
-        if projection.conv is not None or projection.delay_steps is not None:
+        if projection.delay_steps is not None:
             raise UserError(
-                f"Projection {projection.name} has a convolution or delays, which hardware does not have yet;"
-                " accepted: matrices without delays"
+                f"Projection {projection.name} has delays, which hardware does not have yet;"
+                " accepted: projections without delays"
             )
 
 
@@ -216,8 +221,8 @@ def _check_option_names(network: QuantisedNetwork, options: PlanOptions) -> None
 
 
 def _core(name: str, population: QuantisedPopulation, wiring: CoreWiring, options: PlanOptions) -> CoreParams:
-    lanes = _lanes(population.name, population.size, options)
-    return CoreParams(
+    lanes = _lanes(population, wiring, options)
+    core = CoreParams(
         name=name,
         array=ArrayParams(
             sources=sum(link.channels for link in wiring.links),
@@ -227,9 +232,10 @@ def _core(name: str, population: QuantisedPopulation, wiring: CoreWiring, option
             acc_bits=population.neuron.acc_bits,
         ),
         neuron=population.neuron,
-        update_lanes=_update_lanes(population.name, population.size, lanes, options),
+        update_lanes=_update_lanes(population, wiring, lanes, options),
         links=wiring.links,
     )
+    return replace(core, neuron=in_hardware_order(population.neuron, core))
 
 
 def _outputs(network: QuantisedNetwork) -> list[QuantisedPopulation]:
@@ -242,34 +248,41 @@ def _outputs(network: QuantisedNetwork) -> list[QuantisedPopulation]:
     return outputs
 
 
-def _lanes(population: str, targets: int, options: PlanOptions) -> int:
-    asked = options.population_lanes.get(population)
+def _lanes(population: QuantisedPopulation, wiring: CoreWiring, options: PlanOptions) -> int:
+    targets, asked = population.size, options.population_lanes.get(population.name)
     if asked is not None:
         if asked > targets:
             raise UserError(
-                f"Option population_lanes of {population} must be between 1 and {targets}, not {asked}"
+                f"Option population_lanes of {population.name} must be between 1 and {targets}, not {asked}"
             )
         return asked
-    if isinstance(options.lanes, int):
-        return min(options.lanes, targets)
-    if targets <= AUTO_LANES:
-        return targets
+    most = options.lanes if isinstance(options.lanes, int) else AUTO_LANES
+    convolutions = [link.conv for link in wiring.links if link.conv is not None]
+    if convolutions:
+        return common_lanes(convolutions, most=most, weight_bits=population.weight_bits)
+    if isinstance(options.lanes, int) or targets <= AUTO_LANES:
+        return min(most, targets)
     groups = -(-targets // AUTO_LANES)
     return -(-targets // (groups * AUTO_STEP)) * AUTO_STEP
 
 
-def _update_lanes(population: str, targets: int, lanes: int, options: PlanOptions) -> int:
+def _update_lanes(
+    population: QuantisedPopulation, wiring: CoreWiring, lanes: int, options: PlanOptions
+) -> int:
+    targets, asked = population.size, options.population_update_lanes.get(population.name)
     divisors = [n for n in range(1, lanes + 1) if lanes % n == 0]
-    asked = options.population_update_lanes.get(population)
     if asked is not None:
         if asked not in divisors:
             raise UserError(
-                f"Option population_update_lanes of {population} must divide its {lanes} lanes, not {asked}"
+                f"Option population_update_lanes of {population.name} must divide its {lanes} lanes,"
+                f" not {asked}"
             )
         return asked
     if isinstance(options.update_lanes, int):
         return max(n for n in divisors if n <= options.update_lanes)
-    allowed = [n for n in divisors if n <= AUTO_UPDATE_LANES]
+    is_map = any(link.conv is not None for link in wiring.links)
+    most = AUTO_MAP_UPDATE_LANES if is_map else AUTO_UPDATE_LANES
+    allowed = [n for n in divisors if n <= most]
     return next((n for n in allowed if -(-targets // n) <= AUTO_SWEEP_CYCLES), allowed[-1])
 
 

@@ -70,7 +70,7 @@ def _overview(manifest: Mapping[str, Any], params: AcceleratorParams) -> str:
             f"- Input: {inputs['name']}, shape {tuple(inputs['shape'])},"
             f" at most {network['input_max']} events of a channel in a step",
             f"- {network['neurons']} neurons, {network['synapses']} synapses, output as {params.readout}",
-            f"- Weight memories: {sum(c.array.rows * c.array.row_bits for c in params.cores)} bits",
+            f"- Weight memories: {sum(c.rows * c.array.row_bits for c in params.cores)} bits",
         ]
     )
 
@@ -96,8 +96,9 @@ def _populations(manifest: Mapping[str, Any], plan: Plan) -> str:
 
 def _core_row(core: CoreParams) -> tuple[object, ...]:
     array = core.array
-    memory = f"{array.rows} x {array.row_bits}"
-    return array.targets, array.sources, array.lanes, array.groups, core.update_lanes, memory
+    memory = f"{core.rows} x {array.row_bits}"
+    cycles = f"up to {core.event_cycles}" if core.convolutions else core.event_cycles
+    return array.targets, array.sources, array.lanes, cycles, core.update_lanes, memory
 
 
 def _formats(formats: Iterable[Mapping[str, Any]]) -> str:

@@ -1,8 +1,8 @@
 """Accumulators for rows in any order: two banks, one adding while the other is swept.
 
-Each bank is a memory with one read and one write port. A row is read, added and written in a pipeline; what is
-still on its way to the memory is forwarded, so a row may follow another to the same word at once. Nothing is
-cleared but a flag a word: a word that no row has touched in this step reads as zero.
+Each bank is a memory with one read and one write port. A row is read, added and written in a pipeline; what
+is still on its way to the memory is forwarded, so a row may follow another to the same word at once. Nothing
+is cleared but a flag a word: a word that no row has touched in this step reads as zero.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class BankedAccumulators(wiring.Component):
                 "sweep_ready": In(1),
                 "start": Out(1),
                 "free": Out(1),
-                "clearing": Out(1, init=1),
+                "clearing": Out(1),
             }
         )
 
@@ -152,8 +152,10 @@ class BankedAccumulators(wiring.Component):
     def _touched(self, m: Module, bank: Signal, word: Signal, swept: Value) -> list[Signal]:
         """For each bank, whether the word that is read was touched in its step; a cycle after its address."""
         clear = Signal.like(self.group, name="clear")
-        with m.If(self.clearing):
-            m.d.sync += [clear.eq(clear + 1), self.clearing.eq(clear != self.params.groups - 1)]
+        clearing = Signal(init=1)
+        m.d.comb += self.clearing.eq(clearing)
+        with m.If(clearing):
+            m.d.sync += [clear.eq(clear + 1), clearing.eq(clear != self.params.groups - 1)]
         found = []
         for k in range(2):
             memory = Memory(shape=1, depth=max(2, self.params.groups), init=[])

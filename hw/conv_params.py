@@ -7,10 +7,11 @@ pooled and flattened map is one whose kernel covers the whole map.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
 
-__all__ = ["AxisParams", "ConvParams", "Tap"]
+__all__ = ["AxisParams", "ConvParams", "Tap", "common_lanes"]
 
 Tap = tuple[int, int]
 """(output coordinate, kernel index)."""
@@ -173,3 +174,17 @@ class ConvParams:
     def first_word(self, channel: int, lanes: int) -> int:
         """First accumulator word, of those at a position, that a channel adds to."""
         return channel // (self.channels // self.groups) * self.group_filters // lanes
+
+
+def common_lanes(convolutions: Sequence[ConvParams], *, most: int, weight_bits: int) -> int:
+    """Most lanes, up to `most`, that every one of some convolutions can have; a single lane always fits."""
+
+    def fits(lanes: int) -> bool:
+        try:
+            for conv in convolutions:
+                conv.check_lanes(lanes, weight_bits)
+        except ValueError:
+            return False
+        return True
+
+    return next(lanes for lanes in range(min(most, convolutions[0].filters), 0, -1) if fits(lanes))

@@ -1,4 +1,4 @@
-"""Event array: expander and row array behind the interface of a dense array, for cores that a convolution feeds."""
+"""Event array: expander and row array behind a dense array's interface, for cores that convolutions feed."""
 
 from __future__ import annotations
 

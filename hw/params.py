@@ -199,6 +199,11 @@ class CoreParams:
         return sum(self.link_rows(link) for link in self.links)
 
     @property
+    def clear_cycles(self) -> int:
+        """Cycles after a reset before the first event is added."""
+        return self.array.groups if self.convolutions else 0
+
+    @property
     def event_cycles(self) -> int:
         """Cycles of the longest event."""
         longest = [self.array.groups] if not all(link.conv for link in self.links) or not self.links else []
@@ -250,6 +255,11 @@ class AcceleratorParams:
         """Links into core `number`."""
         core = self.cores[number]
         return core.links or (LinkParams(source=number - 1, channels=core.array.sources),)
+
+    @property
+    def clear_cycles(self) -> int:
+        """Cycles after a reset in which cores may not be ready yet; tokens that come earlier wait."""
+        return max(core.clear_cycles for core in self.cores)
 
     def channels_last(self, number: int) -> tuple[bool, ...]:
         """For each link into core `number`, whether its source numbers its channels last."""

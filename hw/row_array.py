@@ -25,8 +25,9 @@ class RowArray(wiring.Component):
     rows : in, `row_stream(core.rows, groups)`
     sweep : out, `sweep_signature(update_lanes, groups, acc_bits)`; begins with `start` when `sweep_ready`
 
-    Timing: a row a cycle. The sweep of a step starts `BankedAccumulators.SWAP_CYCLES` after its tick was taken,
-    or later when `sweep_ready` comes. The next step's rows are taken meanwhile; its tick waits for the sweep.
+    Timing: a row a cycle. The sweep of a step starts `BankedAccumulators.SWAP_CYCLES` after its tick was
+    taken, or later when `sweep_ready` comes. The next step's rows are taken meanwhile; its tick waits for the
+    sweep.
     """
 
     rows: Any

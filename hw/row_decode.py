@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import accumulate
 
-from amaranth import Const, Mux, Value
+from amaranth import Const, Mux, Value, unsigned
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
 
@@ -30,8 +30,8 @@ SMALL_TABLE = 32  # entries of a table that becomes LUTs, fast enough without a 
 class Walk:
     """How the rows of an event follow each other: words, then columns, then lines.
 
-    Each step is (growth of the weight address, growth of the accumulator word). `column`: from the last word of
-    a tap to the first of the next; `line`: from the first word of a line of taps to the first of the next.
+    Each step is (growth of the weight address, growth of the accumulator word). `column`: from the last word
+    of a tap to the first of the next; `line`: from the first word of a line of taps to the first of the next.
     """
 
     words: int
@@ -102,7 +102,7 @@ def decode_event(
     for k, link in enumerate(core.links):
         local = _local(p, index, offsets[k], link, name=f"index_{k}")
         if link.conv is None:
-            starts.append({"row": _add(p, [local, p.constant(bases[k])], layout["row"].shape, f"row_{k}")})
+            starts.append({"row": _add(p, [local, p.constant(bases[k])], layout["row"].width, f"row_{k}")})
         else:
             decoder = _ConvDecoder(p, link.conv, core.array.lanes, layout, f"{k}")
             starts.append(decoder.start(local, base=bases[k], channels_last=channels_last[k]))
@@ -138,17 +138,17 @@ def _chosen(
     def choose(link: Value, *values: Value) -> Value:
         return reduce(lambda rest, k: Mux(link == k, values[k], rest), range(1, len(values)), values[0])
 
-    return p.register(choose, link, *fields, name=name, shape=layout[name].shape)
+    return p.register(choose, link, *fields, name=name, shape=unsigned(layout[name].width))
 
 
-def _add(p: Pipeline, terms: Sequence[Staged], shape, name: str) -> Staged:
-    """Sum of what is not zero, in `shape`, which the whole sum fits."""
+def _add(p: Pipeline, terms: Sequence[Staged], width: int, name: str) -> Staged:
+    """Sum of what is not zero, in `width`, which the whole sum fits."""
     used = [x for x in terms if not (x.constant and isinstance(x.value, Const) and not x.value.value)]
     if not used:
-        return p.constant(Const(0, shape))
+        return p.constant(Const(0, width))
     while len(used) > 1:
         first, second, *used = sorted(used, key=lambda x: -1 if x.constant else x.stage)
-        used.append(p.register(lambda a, b: a + b, first, second, name=name, shape=shape))
+        used.append(p.register(lambda a, b: a + b, first, second, name=name, shape=unsigned(width)))
     return used[0]
 
 
@@ -178,12 +178,10 @@ class _ConvDecoder:
         )
         rows = [channel_row, lines["row"], columns["row"], self.p.constant(base)]
         groups = [group, lines["group"], columns["group"]]
-        none = self.p.register(
-            lambda a, b: a | b, lines["none"], columns["none"], name=f"none_{self.name}", shape=1
-        )
+        none = self.p.register(lambda a, b: a | b, lines["none"], columns["none"], name=f"none_{self.name}")
         return {
-            "row": _add(self.p, rows, self.layout["row"].shape, f"row_{self.name}"),
-            "group": _add(self.p, groups, self.layout["group"].shape, f"group_{self.name}"),
+            "row": _add(self.p, rows, self.layout["row"].width, f"row_{self.name}"),
+            "group": _add(self.p, groups, self.layout["group"].width, f"group_{self.name}"),
             "columns": columns["count"],
             "lines": lines["count"],
             "none": none,
@@ -215,9 +213,7 @@ class _ConvDecoder:
         words = [{"group": self.conv.first_word(c, self.lanes)} for c in range(self.conv.channels)]
         return self._table(channel, words, "channels")["group"]
 
-    def _table(
-        self, index: Staged, entries: Sequence[Mapping[str, int]], name: str
-    ) -> dict[str, Staged]:
+    def _table(self, index: Staged, entries: Sequence[Mapping[str, int]], name: str) -> dict[str, Staged]:
         """Look `index` up; fields that are alike everywhere are constants."""
         names = list(entries[0])
         found = {name: self.p.constant(Const(entries[0][name])) for name in names}
@@ -227,9 +223,8 @@ class _ConvDecoder:
         layout = data.StructLayout(
             {field: bits_for_unsigned(max(entry[field] for entry in entries)) for field in vary}
         )
-        memory = Memory(
-            shape=layout, depth=len(entries), init=[{k: entry[k] for k in vary} for entry in entries]
-        )
+        words = [layout.const({field: entry[field] for field in vary}).as_value().value for entry in entries]
+        memory = Memory(shape=unsigned(layout.size), depth=len(entries), init=words)
         read = memory.read_port()
         word = self.p.synchronous(read.data, index, read.addr)
         if self.p.m is not None:

@@ -84,7 +84,7 @@ def inspect_screen(description: Description, semantics: str) -> Group:
 def compile_screen(result: CompileResult) -> Group:
     """What a compile decided, and what limits the result."""
     build, params = result.build, result.build.plan.accelerator
-    memory_bits = sum(core.array.rows * core.array.row_bits for core in params.cores)
+    memory_bits = sum(core.rows * core.array.row_bits for core in params.cores)
     on = (
         f"{result.measured_samples} calibration samples"
         if result.measured_samples
@@ -129,16 +129,16 @@ def _cores(result: CompileResult) -> Table:
     for name, core in zip(result.build.plan.populations, result.build.plan.accelerator.cores, strict=True):
         report, array = reports[name], core.array
         bits = (report.weight_bits, report.acc_bits, report.state_bits, report.frac_bits)
-        rows.append((name, f"{array.sources} x {array.targets}", *bits, array.lanes, array.groups))
+        rows.append((name, f"{array.sources} x {array.targets}", *bits, array.lanes, core.event_cycles))
     return rows_table("Cores (formats in bits)", columns, rows)
 
 
 def _limit(cores: Sequence[CoreParams]) -> str:
     """Core whose array takes longest an event: the one that more lanes would help."""
-    slowest = max(cores, key=lambda core: core.array.groups)
-    if slowest.array.groups == 1:
+    slowest = max(cores, key=lambda core: core.event_cycles)
+    if slowest.event_cycles == 1:
         return "input: every array takes an event a cycle"
-    return f"array of {slowest.name}: {slowest.array.groups} cycles an event with {slowest.array.lanes} lanes"
+    return f"array of {slowest.name}: {slowest.event_cycles} cycles an event with {slowest.array.lanes} lanes"
 
 
 def run_screen(result: SimulateResult, title: str, *, dropped_events: int = 0) -> Group:

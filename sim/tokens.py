@@ -6,10 +6,11 @@ nothing here knows which engine moves the tokens.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..gen.neuron_order import in_user_order, output_order
 from ..hw.params import AcceleratorParams, ReadoutKind, bits_for_unsigned
 from .faults import ProtocolFault
 
@@ -41,12 +42,15 @@ class TokenFormat:
         Whether the value is two's complement.
     most : int
         How often an index may come in a step (graded spikes).
+    order : ndarray or None
+        What a user calls each index, where that differs: neurons of a map are sent channels-last.
     """
 
     indices: int
     value_bits: int = 0
     signed: bool = False
     most: int = 1
+    order: np.ndarray | None = field(default=None, compare=False)
 
     @property
     def index_bits(self) -> int:
@@ -97,13 +101,16 @@ def events_format(params: AcceleratorParams) -> TokenFormat:
 
 def out_format(params: AcceleratorParams) -> TokenFormat:
     """Return the format of the output stream of an accelerator."""
-    indices = params.output_neurons
-    if params.readout is ReadoutKind.MEMBRANE:
-        return TokenFormat(indices=indices, value_bits=params.output_value_bits, signed=True)
     most = 1
     if params.readout is ReadoutKind.SPIKES:
         most = max(params.cores[output].neuron.spike_max for output in params.output_cores)
-    return TokenFormat(indices=indices, value_bits=params.output_value_bits, most=most)
+    return TokenFormat(
+        indices=params.output_neurons,
+        value_bits=params.output_value_bits,
+        signed=params.readout is ReadoutKind.MEMBRANE,
+        most=most,
+        order=output_order(params),
+    )
 
 
 def input_tokens(x: np.ndarray, form: TokenFormat, *, order_seed: int | None = None) -> Tokens:
@@ -173,14 +180,14 @@ def read_output(
     stream.check_ticks()
     if readout is ReadoutKind.SPIKES:
         stream.check_ascending(form.most)
-        return stream.spikes()
+        return in_user_order(stream.spikes(), form.order)
     if readout is ReadoutKind.CLASS:
         stream.check_ascending()
         stream.check_count(1)
-        return stream.index
+        return stream.index if form.order is None else form.order[stream.index]
     stream.check_count(form.indices)
     stream.check_ascending()
-    values = stream.value.reshape(tokens.samples, -1, form.indices)
+    values = in_user_order(stream.value.reshape(tokens.samples, -1, form.indices), form.order)
     return values if readout is ReadoutKind.MEMBRANE else values[:, 0]
 
 

@@ -253,7 +253,7 @@ def selftest_params(build: Build) -> SelfTestParams:
 def _timeout_cycles(params: AcceleratorParams, tokens: tuple[int, ...], words: list[int]) -> int:
     """Far more than any sample can take, and still well under a second on every board."""
     steps = sum(core.neuron.neurons + core.array.groups for core in params.cores)
-    busiest = max(core.array.groups for core in params.cores)
+    busiest = max(core.event_cycles for core in params.cores)
     return (1 << 16) + 4 * (len(tokens) + len(words)) * (busiest + steps)
 
 

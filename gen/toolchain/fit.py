@@ -8,7 +8,8 @@ from dataclasses import asdict, replace
 from ...hw.boards.board import Board
 from ...hw.boards.device import Device
 from ...hw.boards.registry import BOARDS
-from ...hw.params import AcceleratorParams, ArrayParams
+from ...hw.conv_params import common_lanes
+from ...hw.params import AcceleratorParams, ArrayParams, CoreParams
 from ..errors import UserError
 from .resources import RESOURCES, Resources, capacity
 
@@ -22,9 +23,9 @@ MAX_BOARDS = 3
 def predict_block_rams(params: AcceleratorParams, device: Device) -> int:
     """Estimate the block RAMs of all weight memories, each cut from one shape; mixing shapes takes fewer."""
     return sum(
-        device.block_rams_for(rows=core.array.rows, row_bits=core.array.row_bits)
+        device.block_rams_for(rows=core.rows, row_bits=core.array.row_bits)
         for core in params.cores
-        if _bits(core.array) > SMALL_MEMORY_BITS
+        if _bits(core) > SMALL_MEMORY_BITS
     )
 
 
@@ -36,7 +37,7 @@ def check_memory(params: AcceleratorParams, board: Board) -> None:
     UserError
         By how much, and what would fit.
     """
-    bits = sum(_bits(core.array) for core in params.cores if _bits(core.array) > SMALL_MEMORY_BITS)
+    bits = sum(_bits(core) for core in params.cores if _bits(core) > SMALL_MEMORY_BITS)
     least = -(-bits // board.device.block_ram_bits)
     check_fit(Resources(block_rams=least), board, params, at_least=True)
 
@@ -155,14 +156,15 @@ def _changed(
 ) -> AcceleratorParams:
     """`params` with at most so many lanes and weight bits, for estimates only."""
 
-    def change(array: ArrayParams) -> ArrayParams:
-        return replace(
-            array,
-            lanes=min(array.lanes, lanes or array.lanes),
-            weight_bits=min(array.weight_bits, weight_bits or array.weight_bits),
-        )
+    def change(core: CoreParams) -> ArrayParams:
+        array = core.array
+        bits = min(array.weight_bits, weight_bits or array.weight_bits)
+        most = min(array.lanes, lanes or array.lanes)
+        if core.convolutions:
+            most = common_lanes(core.convolutions, most=most, weight_bits=bits)
+        return replace(array, lanes=most, weight_bits=bits)
 
-    cores = tuple(replace(core, array=change(core.array), update_lanes=1) for core in params.cores)
+    cores = tuple(replace(core, array=change(core), update_lanes=1) for core in params.cores)
     return replace(params, cores=cores)
 
 
@@ -172,5 +174,5 @@ def _fits(needed: Resources, device: Device) -> bool:
     return all(count <= room[name] for name, count in asdict(needed).items())
 
 
-def _bits(array: ArrayParams) -> int:
-    return array.rows * array.row_bits
+def _bits(core: CoreParams) -> int:
+    return core.rows * core.array.row_bits

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...hw.params import AcceleratorParams, ReadoutKind, bits_for_unsigned
+from ..neuron_order import output_order
 
 __all__ = ["event_words", "output_words"]
 
@@ -25,11 +26,12 @@ def output_words(params: AcceleratorParams, output: np.ndarray) -> Iterator[int]
     Parameters
     ----------
     output : ndarray
-        (steps, neurons) spikes, or membranes of a population that does not spike.
+        (steps, neurons) spikes, or membranes of a population that does not spike, in the user's order.
     """
     neurons = output.shape[1]
     index_bits = bits_for_unsigned(neurons - 1)
-    output = output.astype(np.int64)
+    order = output_order(params)
+    output = (output if order is None else output[:, order]).astype(np.int64)
     if params.readout is ReadoutKind.SPIKES:
         yield from event_words(output)
     elif params.readout is ReadoutKind.MEMBRANE:

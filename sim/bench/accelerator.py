@@ -48,6 +48,7 @@ class _Job:
     out_words: int
     last_bit: int
     settle_cycles: int
+    startup_cycles: int
     probe_words: list[dict[str, int]]
 
     def __post_init__(self) -> None:
@@ -59,6 +60,8 @@ class _Job:
     async def run(self, dut: Any) -> dict[str, np.ndarray]:
         events, self.out = Stream(dut, "events"), Stream(dut, "out")
         await reset(dut, events, outputs=[self.out])
+        if self.startup_cycles:
+            await ClockCycles(dut.clk, self.startup_cycles)
         for k, (fields, records) in enumerate(zip(self.probe_words, self.records, strict=True)):
             cocotb.start_soon(watch(dut, f"probe_{k}", fields, records.append))
         taken, cycles = [], []

@@ -121,6 +121,7 @@ def _write_driver(folder: Path, design: Design) -> None:
         last_bit=form.tick_bit + 1,
         one_pass=one_pass,
         settle_cycles=settle_cycles(params),
+        startup_cycles=params.clear_cycles,
         probes=[_probe(k, core) for k, core in enumerate(params.cores)] if params.debug else [],
     )
     (folder / "driver.cc").write_text(text, encoding="utf-8")

@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 from ...gen.ir import QuantisedNetwork
+from ...gen.neuron_order import output_order
 from ...hw.params import AcceleratorParams, ReadoutKind
 from ..golden.model import run_golden
 from ..golden.run import Run
@@ -61,7 +62,11 @@ def readout_of(output: np.ndarray, params: AcceleratorParams) -> np.ndarray:
     # Step by step: a saturated sum may come back.
     for step in range(output.shape[1]):
         tally = np.clip(tally + output[:, step].astype(np.int64), low, high)
-    return tally if params.readout is ReadoutKind.COUNTS else tally.argmax(1)
+    if params.readout is ReadoutKind.COUNTS:
+        return tally
+    # of equal scores the neuron wins that the hardware counts first
+    order = output_order(params)
+    return tally.argmax(1) if order is None else order[tally[:, order].argmax(1)]
 
 
 def probes_of(run: Run) -> dict[str, Probe]:

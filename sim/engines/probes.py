@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...gen.neuron_order import in_user_order, neuron_order
 from ...hw.params import CoreParams
 from ..faults import ProtocolFault
 from ..tokens import bit_field, sign_extend
@@ -66,7 +67,8 @@ def _read(core: CoreParams, records: np.ndarray, shape: tuple[int, int, int]) ->
 
     def neurons(words: np.ndarray, bits: int) -> np.ndarray:
         lanes = [bit_field(words, lane * bits, bits) for lane in range(core.update_lanes)]
-        return np.stack(lanes, axis=1).reshape(shape)[..., : neuron.neurons]
+        found = np.stack(lanes, axis=1).reshape(shape)[..., : neuron.neurons]
+        return in_user_order(found, neuron_order(core))
 
     def state(words: np.ndarray, bits: int) -> np.ndarray:
         return sign_extend(neurons(words, bits), bits)

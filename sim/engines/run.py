@@ -173,7 +173,7 @@ def limit_cycles(params: AcceleratorParams, x: np.ndarray, options: EngineOption
         return np.full(len(x), options.limit_cycles, np.int64)
     steps = x.shape[1]
     events = x.reshape(len(x), -1).sum(1, dtype=np.int64)
-    worst = events * max(c.array.groups for c in params.cores) + steps * _step_cycles(params)
+    worst = events * max(core.event_cycles for core in params.cores) + steps * _step_cycles(params)
     slow = 1 / (1 - options.gap) + 1 / (1 - options.stall)
     return (2 * slow * worst).astype(np.int64) + 1000
 
@@ -181,4 +181,6 @@ def limit_cycles(params: AcceleratorParams, x: np.ndarray, options: EngineOption
 def _step_cycles(params: AcceleratorParams) -> int:
     """More cycles than a step takes in which every neuron spikes as often as it can."""
     most = max(core.neuron.spike_max for core in params.cores)
-    return sum(most * (core.array.rows + 4 * core.neuron.neurons) + 64 for core in params.cores)
+    return sum(
+        most * (core.array.sources * core.event_cycles + 4 * core.neuron.neurons) + 64 for core in params.cores
+    )

@@ -132,6 +132,7 @@ def _write_job(folder: Path, design: Design, x: np.ndarray, options: EngineOptio
         "out_words": form.words,
         "last_bit": form.tick_bit + 1,
         "settle_cycles": settle_cycles(params),
+        "startup_cycles": params.clear_cycles,
         "probe_words": _probe_words(design) if options.probes else [],
     }
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")

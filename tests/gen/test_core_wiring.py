@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from spikeloom.gen.core_wiring import input_channels, joined_weight, wire_cores
+from spikeloom.gen.core_wiring import input_channels, link_weights, wire_cores
 from spikeloom.gen.errors import UserError
 from spikeloom.gen.ir import Input, QuantisedProjection
 from spikeloom.hw.params import INPUT, LinkParams
@@ -26,7 +26,7 @@ def test_chain():
     assert first.links == (LinkParams(source=INPUT, channels=3),)
     assert second.links == (LinkParams(source=0, channels=4),)
     assert first.projections == (("input->layer.1",),)
-    assert np.array_equal(joined_weight(CHAIN, second), CHAIN.projections[1].weight)
+    assert np.array_equal(link_weights(CHAIN, second)[0], CHAIN.projections[1].weight)
 
 
 def test_recurrent_link_comes_after_the_others():
@@ -34,7 +34,7 @@ def test_recurrent_link_comes_after_the_others():
     wiring = wire_cores(network)[0]
     assert wiring.links[1] == LinkParams(source=0, channels=4, recurrent=True)
     assert wiring.projections == (("input->layer.1",), ("loop",))
-    weight = joined_weight(network, wiring)
+    weight = np.concatenate(link_weights(network, wiring), axis=1)
     assert weight.shape == (4, 7)
     assert np.array_equal(weight[:, :3], network.projections[0].weight)
     assert (weight[:, 3:] == 1).all()
@@ -44,7 +44,7 @@ def test_skip_link_comes_first():
     network = joined("skip", "input", "layer.2", (2, 3), value=-1)
     wiring = wire_cores(network)[1]
     assert [link.source for link in wiring.links] == [INPUT, 0]
-    assert (joined_weight(network, wiring)[:, :3] == -1).all()
+    assert (np.concatenate(link_weights(network, wiring), axis=1)[:, :3] == -1).all()
 
 
 def test_inputs_follow_each_other_in_one_stream():
@@ -62,7 +62,7 @@ def test_two_inputs_of_one_population_are_one_link():
     )
     wiring = wire_cores(network)[0]
     assert wiring.links == (LinkParams(source=INPUT, channels=8),)
-    weight = joined_weight(network, wiring)
+    weight = np.concatenate(link_weights(network, wiring), axis=1)
     assert np.array_equal(weight[:, :3], CHAIN.projections[0].weight)
     assert (weight[:, 3:] == 2).all()
 

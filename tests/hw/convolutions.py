@@ -10,8 +10,8 @@ from spikeloom.hw.conv_params import AxisParams, ConvParams
 __all__ = ["conv_lanes", "event_rows", "random_axis", "random_conv", "unrolled"]
 
 
-def random_axis(rng, size=None):
-    """An axis of any geometry, with an output that a whole kernel or a part of one falls on."""
+def random_axis(rng, size=None, outputs=None):
+    """An axis of any geometry; outputs, where not given, that a whole kernel falls on, or one less."""
     size = size or rng.choice([1, rng.randint(2, 7), rng.randint(2, 12)])
     pool = rng.choice([1, 1, rng.randint(1, min(size, 3))])
     kernel, dilation = rng.randint(1, 4), rng.choice([1, 1, 2, 3])
@@ -19,25 +19,27 @@ def random_axis(rng, size=None):
     reach = size // pool + 2 * padding - dilation * (kernel - 1) - 1
     if reach < 0:
         kernel, reach = 1, size // pool + 2 * padding - 1
-    outputs = max(1, reach // stride + rng.choice([1, 1, 0]))
+    outputs = outputs or max(1, reach // stride + rng.choice([1, 1, 0]))
     return AxisParams(
-        size=size, outputs=outputs, kernel=kernel, stride=stride, padding=padding, dilation=dilation, pool=pool
+        size=size,
+        outputs=outputs,
+        kernel=kernel,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        pool=pool,
     )
 
 
-def random_conv(rng, source_shape=None, filters=None):
-    """A convolution; `source_shape`: (channels, rows, columns) of the map it takes."""
-    channels, rows, columns = source_shape or (rng.randint(1, 6), None, None)
-    filters = filters or rng.randint(1, 8)
+def random_conv(rng, source_shape=None, target_shape=None, *, filters=None):
+    """A convolution; shapes are (channels, rows, columns) of the maps on both sides."""
+    channels, *source = source_shape or (rng.randint(1, 6), None, None)
+    filters, *target = target_shape or (filters or rng.randint(1, 8), None, None)
     groups = rng.choice([1, 1, *(k for k in range(1, 9) if gcd(channels, filters) % k == 0)])
-    line = 1 if source_shape is None and rng.random() < 0.2 else rows
-    return ConvParams(
-        channels=channels,
-        filters=filters,
-        rows=random_axis(rng, line),
-        columns=random_axis(rng, columns),
-        groups=groups,
-    )
+    if source_shape is None and rng.random() < 0.2:
+        source[0] = 1  # one-dimensional
+    rows, columns = (random_axis(rng, *pair) for pair in zip(source, target, strict=True))
+    return ConvParams(channels=channels, filters=filters, rows=rows, columns=columns, groups=groups)
 
 
 def conv_lanes(conv, weight_bits):

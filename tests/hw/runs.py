@@ -67,6 +67,8 @@ def run_samples(
     async def send(ctx):
         if cut_after is not None:
             await cut(ctx)
+        for _ in range(component.params.clear_cycles):
+            await ctx.tick()
         for number, sample in enumerate(x):
             while not overlap and len(ended) < number:
                 await ctx.tick()
@@ -117,7 +119,7 @@ def run_samples(
         names = [name for name in probe.signature.members if name != "valid"]
         values = [getattr(probe, name) for name in names]
         watches.append(bench.watch(probe.valid, values, recorder(records, names)))
-    bench.run(send, take, background=watches, limit_cycles=20_000)
+    bench.run(send, take, background=watches, limit_cycles=100_000)
     return run
 
 
