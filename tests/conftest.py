@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+# Before NumPy is loaded: its threads, waiting for each other over small matrices, cost three times the work.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from .cli_runner import Cli, small_build
 
