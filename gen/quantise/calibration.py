@@ -112,7 +112,12 @@ def shift(values: np.ndarray) -> np.ndarray:
 
 def delayed(events: np.ndarray, steps: int | np.ndarray) -> np.ndarray:
     """Events (samples, steps, sources) that arrive `steps` later, a number or one a source."""
-    steps = np.broadcast_to(steps, events.shape[2])
+    if not np.any(steps):
+        return events
+    if isinstance(steps, int):
+        late = np.zeros_like(events)
+        late[:, steps:] = events[:, : max(0, events.shape[1] - steps)]
+        return late
     late = np.zeros_like(events)
     for delay in np.unique(steps).tolist():
         sources = np.flatnonzero(steps == delay)

@@ -27,7 +27,7 @@ from .trial import replicate
 
 __all__ = ["View", "can_view", "views"]
 
-_POSITION_VALUES = 1 << 25  # events of the positions that are looked at: samples x steps x kernel entries
+_POSITION_VALUES = 1 << 24  # events of the positions that are looked at: samples x steps x kernel entries
 _NEURON_VALUES = 1 << 31  # events of views of single neurons, of all of them one after the other
 _COUNT_MAX = 255
 Spikes = Mapping[str, np.ndarray]
