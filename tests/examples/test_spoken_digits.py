@@ -39,7 +39,7 @@ def test_set(folder: Path) -> Samples:
     return load_samples(folder / "fsdd_test.npz", shape=(40,))
 
 
-@pytest.mark.parametrize(("kind", "right"), [("recurrent", 293), ("plain", 294)])
+@pytest.mark.parametrize(("kind", "right"), [("recurrent", 293), ("delays", 296), ("plain", 294)])
 def test_float_accuracy(kind: str, right: int, test_set: Samples) -> None:
     network = load_network(SPOKEN / f"fsdd_{kind}.nir")
     found = accuracy(decide(network, run_float(network, test_set.x)), test_set.y)
