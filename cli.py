@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .gen.errors import UserError
-from .sim.json_file import check_json, write_json
+from .sim.json_file import check_json, write_json, write_text
 from .sim.terminal import FOUND, errors, output, run_app
 
 if TYPE_CHECKING:
@@ -67,10 +67,19 @@ def _save(path: Path | None, table: Any) -> None:
 
 
 @app.command()
-def inspect(model: Model, semantics: Semantics = None, dt: Dt = None, json_file: Json = None) -> None:
+def inspect(
+    model: Model,
+    semantics: Semantics = None,
+    dt: Dt = None,
+    svg: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the graph here.", callback=check_json)
+    ] = None,
+    json_file: Json = None,
+) -> None:
     """Show what a model holds, what each node becomes, and what has to be assumed."""
     from .gen.describe import describe
     from .gen.importer import import_model
+    from .gen.picture import draw_svg
     from .sim.screens import inspect_screen
 
     imported = import_model(model, semantics=semantics or "auto", dt=dt)
@@ -78,6 +87,8 @@ def inspect(model: Model, semantics: Semantics = None, dt: Dt = None, json_file:
     chosen = imported.network.semantics
     output.print(inspect_screen(description, f"{chosen.name}, {chosen.dt:g} s a step"))
     _save(json_file, description.as_dict())
+    if svg is not None:
+        write_text(svg, draw_svg(description))
 
 
 @app.command(name="compile")

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ..hw.conv_params import ConvParams
 from ..hw.params import Reset
+from .convolution import synapse_counts
 from .graph import PORT, Graph, Node, quoted
 from .ir import Network, Population, Projection
+from .node_types import NODE_TYPES
 from .shapes import Shape, derive_shapes
 
 __all__ = ["Description", "NodeRow", "PopulationRow", "ProjectionRow", "describe"]
@@ -65,14 +68,30 @@ class PopulationRow:
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectionRow:
-    """One projection; `nodes` are the NIR nodes folded into it, `nonzero` synapses have a weight."""
+    """One projection; `nodes` are the NIR nodes folded into it.
+
+    Attributes
+    ----------
+    form : str
+        "matrix", or the geometry of its convolution.
+    synapses, nonzero : int
+        All of them, and those with a weight; of a convolution each kernel weight counts wherever it is used.
+    weights : int
+        Numbers that are stored.
+    delays : (smallest, largest) or None
+        Steps beyond `recurrent`; `delay_words` are stored.
+    """
 
     name: str
     source: str
     target: str
+    form: str
     synapses: int
     nonzero: int
+    weights: int
     weight: Range
+    delays: Range | None
+    delay_words: int
     recurrent: bool
     nodes: tuple[str, ...]
 
@@ -142,16 +161,33 @@ def _population_row(population: Population) -> PopulationRow:
 
 
 def _projection_row(projection: Projection) -> ProjectionRow:
+    synapses, nonzero = synapse_counts(projection.weight, projection.conv)
+    delays = projection.delay_steps
     return ProjectionRow(
         name=projection.name,
         source=projection.source,
         target=projection.target,
-        synapses=projection.weight.size,
-        nonzero=int(np.count_nonzero(projection.weight)),
+        form="matrix" if projection.conv is None else _geometry(projection.conv),
+        synapses=synapses,
+        nonzero=nonzero,
+        weights=projection.weight.size,
         weight=_range(projection.weight) or (0.0, 0.0),
+        delays=_range(delays),
+        delay_words=0 if delays is None else delays.size,
         recurrent=projection.recurrent,
         nodes=projection.nodes,
     )
+
+
+def _geometry(conv: ConvParams) -> str:
+    """Kernel, and of the rest what is not plain."""
+    axes = (conv.rows, conv.columns)
+    words = [f"{conv.rows.kernel}x{conv.columns.kernel} convolution"]
+    for name, plain in (("pool", 1), ("stride", 1), ("padding", 0), ("dilation", 1)):
+        rows, columns = (getattr(axis, name) for axis in axes)
+        if (rows, columns) != (plain, plain):
+            words.append(f"{name} {rows}" if rows == columns else f"{name} {rows}x{columns}")
+    return ", ".join(words + ([f"{conv.groups} groups"] if conv.groups > 1 else []))
 
 
 def _range(values: np.ndarray | None) -> Range | None:
@@ -161,7 +197,8 @@ def _range(values: np.ndarray | None) -> Range | None:
 def _node_rows(network: Network, graph: Graph) -> Iterator[NodeRow]:
     shapes, fates = derive_shapes(graph), _Fates(network, graph)
     for node in graph.nodes.values():
-        arrays = [value for value in node.params.values() if isinstance(value, np.ndarray)]
+        whole = NODE_TYPES[node.type].integer if node.type in NODE_TYPES else ()
+        arrays = [v for key, v in node.params.items() if isinstance(v, np.ndarray) and key not in whole]
         declares = node.type in ("Input", "Output", PORT, "Flatten")  # shapes, not parameters
         yield NodeRow(
             name=node.name,

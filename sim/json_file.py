@@ -1,4 +1,4 @@
-"""Figures as a JSON file: the target is judged before the work, and written whole or not at all."""
+"""Figures as JSON and other texts in files: judged before the work, and written whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from ..gen.errors import UserError
 
-__all__ = ["check_json", "write_json"]
+__all__ = ["check_json", "write_json", "write_text"]
 
 
 def check_json(path: Path | None) -> Path | None:
@@ -42,7 +42,11 @@ def write_json(path: Path, table: Mapping[str, Any]) -> None:
     UserError
         It cannot be written; what was there stays.
     """
-    text = json.dumps(table, indent=2, default=os.fspath, allow_nan=False) + "\n"
+    write_text(path, json.dumps(table, indent=2, default=os.fspath, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text; see `write_json`."""
     try:
         if path.exists() and not path.is_file():  # /dev/stdout, a pipe
             path.write_text(text, encoding="utf-8")

@@ -62,14 +62,17 @@ def inspect_screen(description: Description, semantics: str) -> Group:
     )
     projections = rows_table(
         "Projections",
-        ("from", "to", "synapses", "non-zero", "weights"),
+        ("from", "to", "form", "synapses", "non-zero", "stored", "weights", "delay steps"),
         (
             (
                 p.source + (" (a step before)" if p.recurrent else ""),
                 p.target,
+                p.form,
                 p.synapses,
                 p.nonzero,
+                p.weights,
                 _range(p.weight),
+                _range(p.delays),
             )
             for p in description.projections
         ),
