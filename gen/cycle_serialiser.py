@@ -79,7 +79,7 @@ class SerialiserClock:
             self._send(scan, *self.events(step), branches, last)
         scan = np.maximum(scan + self.groups - 1, self.room)
         self.popped = [*self.popped[1:], scan]
-        self.room = scan if silent else np.maximum.reduce([scan, *(b.tick(scan + 1) for b in branches)])
+        self.room = scan if silent else np.maximum.reduce([scan + 1, *(b.tick(scan + 1) for b in branches)])
 
     def _send(
         self, scan: np.ndarray, index: np.ndarray, count: np.ndarray, branches: Sequence[Branch], last: bool

@@ -147,7 +147,8 @@ class _Draw:
     def neurons(self, name: str, size: int, shape: tuple[int, ...], bits: int) -> QuantisedPopulation:
         rng = self.rng
         spiking = not (self.analog and name in self.silent)
-        neuron = random_neuron(rng, size, acc_bits=48, spiking=spiking)
+        spike_bits = rng.randint(2, 4) if self.features.graded and rng.random() < 0.3 else 1
+        neuron = random_neuron(rng, size, acc_bits=48, spiking=spiking, spike_bits=spike_bits)
         return QuantisedPopulation(
             name=name,
             kind="LIF" if spiking else "LI",
