@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Signal, signed, unsigned
+from amaranth import Module, Mux, Signal, Value, signed, unsigned
 from amaranth.hdl import Shape
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
@@ -33,7 +33,8 @@ def parameter_fields(params: NeuronParams) -> dict[str, tuple[Shape, tuple[int, 
 class ParameterStore(wiring.Component):
     """ROM of `parameter_fields` for `lanes` neurons a word; `words` follows `group` by two cycles.
 
-    `words` is an array over lanes of a struct over fields; neurons beyond the population are zero.
+    `words` is an array over lanes of a struct over fields; neurons beyond the population are zero. `group` counts
+    up by one a cycle from 0: words that repeat, such as a filter's all over its map, are stored once.
     """
 
     group: Signal
@@ -50,15 +51,28 @@ class ParameterStore(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        rows = self._rows()
+        period = _period(rows)
         m.submodules.memory = memory = Memory(
-            shape=unsigned(self.layout.size), depth=max(2, self.groups), init=self._rows()
+            shape=unsigned(self.layout.size), depth=max(2, period), init=rows[:period]
         )
         read = memory.read_port()
-        m.d.comb += read.addr.eq(self.group)
+        m.d.comb += read.addr.eq(self._address(m, period))
         words = Signal(self.layout.size, reset_less=True)
         m.d.sync += words.eq(read.data)
         m.d.comb += self.words.as_value().eq(words)
         return m
+
+    def _address(self, m: Module, period: int) -> Value:
+        """Group within its period."""
+        if period == self.groups:
+            return self.group
+        if period & (period - 1) == 0:
+            return self.group[: period.bit_length() - 1]
+        following = Signal(range(period))
+        address = Mux(self.group == 0, 0, following)
+        m.d.sync += following.eq(Mux(address == period - 1, 0, address + 1))
+        return address
 
     def _rows(self) -> list[int]:
         rows = []
@@ -71,3 +85,8 @@ class ParameterStore(wiring.Component):
                     shift += shape.width
             rows.append(row)
         return rows
+
+
+def _period(rows: list[int]) -> int:
+    """Smallest number of rows after which they repeat to the end."""
+    return next(n for n in range(1, len(rows) + 1) if rows[n:] == rows[:-n])

@@ -4,6 +4,7 @@ import random
 
 import pytest
 from amaranth import signed, unsigned
+from amaranth.back import rtlil
 from spikeloom.hw.parameter_store import ParameterStore, parameter_fields
 from spikeloom.hw.params import DecayParams, NeuronParams, Reset
 
@@ -80,3 +81,34 @@ def test_words_of_every_group(neurons, lanes):
                 break
 
     bench.run(read)
+
+
+@pytest.mark.parametrize(
+    ("filters", "positions", "lanes"), [(4, 5, 4), (4, 5, 2), (6, 4, 2), (5, 3, 1), (8, 7, 1)]
+)
+def test_words_that_repeat_are_stored_once(filters, positions, lanes):
+    """A filter's parameters all over its map, swept twice: as if every word were there."""
+    rng = random.Random(f"{filters} {positions} {lanes}")
+    one = tuple(rng.randint(1, 500) for _ in range(filters))
+    neuron = NeuronParams(
+        neurons=filters * positions,
+        acc_bits=8,
+        state_bits=10,
+        threshold=one * positions,
+        reset=Reset.SUBTRACT,
+    )
+    store = ParameterStore(neuron, lanes=lanes)
+    words = []
+
+    async def sweep(ctx):
+        for group in [*range(store.groups), *[0] * rng.randint(0, 3), *range(store.groups), 0, 0]:
+            ctx.set(store.group, group)
+            await ctx.tick()
+            words.append([ctx.get(store.words[lane]["threshold"]) for lane in range(lanes)])
+
+    Bench(store).run(sweep)
+    expected = [list((one * positions)[k : k + lanes]) for k in range(0, neuron.neurons, lanes)]
+    assert words[1 : 1 + store.groups] == expected
+    assert words[-1 - store.groups : -1] == expected
+    depth = max(2, filters // lanes)
+    assert f"size {depth} " in rtlil.convert(store)
