@@ -33,8 +33,8 @@ def parameter_fields(params: NeuronParams) -> dict[str, tuple[Shape, tuple[int, 
 class ParameterStore(wiring.Component):
     """ROM of `parameter_fields` for `lanes` neurons a word; `words` follows `group` by two cycles.
 
-    `words` is an array over lanes of a struct over fields; neurons beyond the population are zero. `group` counts
-    up by one a cycle from 0: words that repeat, such as a filter's all over its map, are stored once.
+    `words` is an array over lanes of a struct over fields; neurons beyond the population are zero. `group`
+    counts up by one a cycle from 0: words that repeat, such as a filter's all over its map, are stored once.
     """
 
     group: Signal

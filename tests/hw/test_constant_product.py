@@ -16,6 +16,8 @@ from .drivers import Bench
 class Arithmetic(wiring.Component):
     """Quotient, remainder and product of `x` by constants, and how late they are."""
 
+    x: Signal
+
     def __init__(self, divisor, factor, highest):
         self.divisor, self.factor, self.highest = divisor, factor, highest
         super().__init__(

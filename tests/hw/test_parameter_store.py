@@ -4,7 +4,7 @@ import random
 
 import pytest
 from amaranth import signed, unsigned
-from amaranth.back import rtlil
+from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]  (no stub)
 from spikeloom.hw.parameter_store import ParameterStore, parameter_fields
 from spikeloom.hw.params import DecayParams, NeuronParams, Reset
 
