@@ -40,6 +40,7 @@ def core(*, filters=3, rows=2, columns=4, conv=True, source=INPUT):
 def test_a_map_is_channels_last():
     params = core()
     order = neuron_order(params)
+    assert order is not None
     index = np.arange(24).reshape(3, 2, 4)
     for place, user in enumerate(order):
         position, filter = divmod(place, 3)
@@ -48,6 +49,7 @@ def test_a_map_is_channels_last():
     np.testing.assert_array_equal(in_user_order(values[:, order], order), values)
     ordered = in_hardware_order(params.neuron, params)
     assert ordered.threshold == tuple(int(k) + 1 for k in order)
+    assert ordered.membrane is not None
     assert ordered.membrane.factor == tuple(order.tolist())
     assert (ordered.reset_value, ordered.synapse) == (5, None)
 
@@ -61,5 +63,7 @@ def test_no_permutation_where_both_orders_are_the_same():
 
 def test_outputs_follow_each_other():
     cores = (core(), core(conv=False))
-    order = output_order(AcceleratorParams(cores=cores, outputs=(1, 0)))
-    np.testing.assert_array_equal(order, [*range(24), *(24 + neuron_order(cores[0]))])
+    order, map_order = output_order(AcceleratorParams(cores=cores, outputs=(1, 0))), neuron_order(cores[0])
+    assert order is not None
+    assert map_order is not None
+    np.testing.assert_array_equal(order, [*range(24), *(24 + map_order)])
