@@ -13,7 +13,7 @@ from .cycle_streams import Branch
 __all__ = ["QUEUE_CYCLES", "SerialiserClock", "step_events"]
 
 QUEUE_CYCLES = Serialiser.LATENCY_CYCLES - 1
-"""Cycles from a group's strobe to the one that scans it."""
+"""Cycles from a group's strobe to the one that scans it, where the queue is not deep."""
 
 
 def step_events(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -75,6 +75,7 @@ class SerialiserClock:
     def emit(self, step: int, scan: np.ndarray, branches: Sequence[Branch], *, last: bool) -> None:
         """Send a step's events and tick to all `branches`; its first group can be scanned in cycle `scan`."""
         silent = self.only_last and not last
+        scan = scan + Serialiser.deep_cycles(self.groups)
         if not silent:
             self._send(scan, *self.events(step), branches, last)
         scan = np.maximum(scan + self.groups - 1, self.room)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import accumulate
 
-from amaranth import Const, Mux, Value, unsigned
+from amaranth import Const, Mux, Signal, Value, unsigned
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
 
@@ -224,12 +224,18 @@ class _ConvDecoder:
             {field: bits_for_unsigned(max(entry[field] for entry in entries)) for field in vary}
         )
         words = [layout.const({field: entry[field] for field in vary}).as_value().value for entry in entries]
-        memory = Memory(shape=unsigned(layout.size), depth=len(entries), init=words)
-        read = memory.read_port()
-        word = self.p.synchronous(read.data, index, read.addr)
-        if self.p.m is not None:
-            self.p.m.submodules[f"{name}_{self.name}"] = memory
+        word = self._read(index, words, layout.size, name)
         if len(entries) > SMALL_TABLE:
             word = self.p.delay(word, word.stage + 1)
         view = data.View(layout, word.value)
         return found | {field: Staged(view[field].as_unsigned(), word.stage) for field in vary}
+
+    def _read(self, index: Staged, words: Sequence[int], width: int, name: str) -> Staged:
+        """Word `index` of a memory; without a module, only its stage counts."""
+        if self.p.m is None:
+            return Staged(Signal(width), index.stage + 1)
+        memory = Memory(shape=unsigned(width), depth=len(words), init=words)
+        self.p.m.submodules[f"{name}_{self.name}"] = memory
+        read = memory.read_port()
+        self.p.m.d.comb += read.addr.eq(index.value)
+        return Staged(read.data, index.stage + 1)

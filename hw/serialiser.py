@@ -42,6 +42,7 @@ class Serialiser(wiring.Component):
 
     SWEEPS = 2
     LATENCY_CYCLES = 4  # from a strobe to its first token on `out`, when nothing waits
+    DEEP_GROUPS = 32  # of a sweep; a queue for more is block RAM, and gets a register behind it
 
     strobe: Signal
     group: Signal
@@ -91,6 +92,11 @@ class Serialiser(wiring.Component):
         self.entry = data.StructLayout(entry)
         super().__init__(members)
 
+    @classmethod
+    def deep_cycles(cls, groups: int) -> int:
+        """Cycles of latency beyond `LATENCY_CYCLES` with so many groups a sweep."""
+        return int(groups > cls.DEEP_GROUPS)
+
     def elaborate(self, platform):
         m = Module()
         m.submodules.queue = queue = SyncFIFOBuffered(
@@ -126,24 +132,34 @@ class Serialiser(wiring.Component):
         m.d.comb += [
             room.eq(~self.out.valid | self.out.ready),
             load.eq(~live | (room & finish)),
-            queue.r_en.eq(load),
         ]
+        oldest, there = self._oldest(m, queue, load)
         with m.If(room):
             tick = ~entry.mask.any()
             sent = live & ~(tick & ~entry.last) if self.only_last else live
             m.d.sync += [self.out.valid.eq(sent), *self._token(entry, lowest, tick)]
         left, several = Signal(self.lanes), Signal(self.lanes)  # after this token; of it, not just once
-        oldest: Any = data.View(self.entry, queue.r_data)
         m.d.comb += left.eq(Mux(load, oldest.mask, entry.mask & ~self._spent(entry, lowest)))
         if self.spike_bits > 1:
             m.d.comb += several.eq(left & Mux(load, _above(oldest, 1), self._several(entry, lowest)))
         with m.If(load):
             finish_oldest = _finishes(left, oldest.final, several)
-            m.d.sync += [live.eq(queue.r_rdy), entry.eq(oldest), finish.eq(finish_oldest)]
+            m.d.sync += [live.eq(there), entry.eq(oldest), finish.eq(finish_oldest)]
         with m.Elif(room):
             m.d.sync += [entry.mask.eq(left), finish.eq(_finishes(left, entry.final, several))]
             m.d.sync += self._count_down(entry, lowest)
         return live & room & finish & entry.final
+
+    def _oldest(self, m: Module, queue: SyncFIFOBuffered, load: Value) -> tuple[Any, Value]:
+        """Oldest group in the queue, and whether there is one; it is taken with `load`."""
+        if not self.deep_cycles(self.groups):
+            m.d.comb += queue.r_en.eq(load)
+            return data.View(self.entry, queue.r_data), queue.r_rdy
+        oldest, there = Signal(self.entry, reset_less=True), Signal()
+        m.d.comb += queue.r_en.eq(load | ~there)
+        with m.If(queue.r_en):
+            m.d.sync += [oldest.eq(queue.r_data), there.eq(queue.r_rdy)]
+        return oldest, there
 
     def _spent(self, entry: Any, lowest: Value) -> Value:
         """The lane that sends its last event now."""

@@ -63,12 +63,6 @@ class Pipeline:
         self._clock(held, result)
         return Staged(held, stage + 1)
 
-    def synchronous(self, result: ValueLike, operand: Staged, port: Value) -> Staged:
-        """`result`, which follows `port` by a cycle, such as data and address of a memory."""
-        if self.m is not None:
-            self.m.d.comb += port.eq(operand.value)
-        return Staged(Value.cast(result), operand.stage + 1)
-
     def _clock(self, held: Signal, value: Value) -> None:
         if self.m is not None:
             self.m.d.sync += held.eq(value)

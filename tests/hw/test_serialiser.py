@@ -167,6 +167,15 @@ def test_latency_and_rate(only_last):
     assert run.sent == [run.strobes[0] + Serialiser.LATENCY_CYCLES + k for k in range(11)]
 
 
+def test_a_deep_queue_is_a_cycle_later():
+    block = Serialiser(neurons=2 * Serialiser.DEEP_GROUPS + 2, lanes=2)
+    run = Run(block, AllOnes(), sweeps=1, density=1.0, last_every=1)
+    start = run.strobes[0] + Serialiser.LATENCY_CYCLES + 1
+    assert run.sent == [start + k for k in range(block.neurons + 1)]
+    run = Run(block, random.Random(1), sweeps=6, density=0.4)
+    assert run.found() == list(run.expected())
+
+
 def test_a_silent_population_costs_its_tick():
     block = Serialiser(neurons=10, lanes=2)
     run = Run(block, AllZeros(), sweeps=1, density=0.0)
