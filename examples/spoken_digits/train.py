@@ -1,6 +1,6 @@
 """Train a network for spoken digits and write ``fsdd_KIND.nir``.
 
-``python examples/spoken_digits/train.py recurrent|delays|plain [FSDD.npz]``: 10 to 25 minutes on one core.
+``python examples/spoken_digits/train.py recurrent|delays|plain [FSDD.npz]``: two to four minutes on one core.
 Needs spikeloom and torch; make_data.py tells what FSDD.npz is, networks.py what is trained. In every epoch a
 recording is new: stretched, shifted in time and pitch, louder or quieter, noisy. Tests take no part.
 ``--validate`` trains on five sixths of the training recordings and reports the accuracy on the rest instead.
