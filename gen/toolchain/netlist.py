@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...hw.boards.device import Family
+from .output_registers import absorb_output_registers
 
 __all__ = ["PASSES", "NetlistPass", "apply_passes"]
 
@@ -20,7 +21,7 @@ NetlistPass = Callable[[dict[str, Any]], dict[str, Any]]
 # By family, in the order in which they run; the name is what an option turns off and a result lists.
 PASSES: Mapping[Family, Mapping[str, NetlistPass]] = {
     Family.ICE40: {},
-    Family.ECP5: {},
+    Family.ECP5: {"output_registers": absorb_output_registers},
     Family.GOWIN: {},
 }
 

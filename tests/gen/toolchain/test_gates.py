@@ -9,6 +9,7 @@ import pytest
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]  (no stub)
 from spikeloom.gen.emit import emit_rtlil
 from spikeloom.gen.plan import PlanOptions, make_plan
+from spikeloom.gen.toolchain.netlist import PASSES, apply_passes
 from spikeloom.gen.toolchain.selftest_words import event_words, output_words
 from spikeloom.gen.toolchain.synthesis import synthesise
 from spikeloom.gen.toolchain.yosys import run_yosys
@@ -18,6 +19,7 @@ from spikeloom.hw.selftest import SelfTest, SelfTestParams, output_signature
 from spikeloom.sim.golden.model import run_golden
 
 from ..chains import quantised_chain
+from .dp16kd import DP16KD
 
 pytestmark = [
     pytest.mark.build,
@@ -36,9 +38,9 @@ endmodule
 """
 
 
-def network(family):
+def network(family, sizes=(9, 6, 5), seed=4):
     """Small enough that the families whose RAM and multiplier cells have no model use none."""
-    qnet = quantised_chain((9, 6, 5), seed=4)
+    qnet = quantised_chain(sizes, seed=seed)
     if family == "ice40":
         return qnet
 
@@ -50,26 +52,29 @@ def network(family):
     return replace(qnet, populations=tuple(shared(population) for population in qnet.populations))
 
 
-def gates(folder, qnet, device, *, spoil=0):
+def gates(folder, qnet, device, *, spoil=0, block_rams=False, lanes=3, passes=None):
     """Write the netlist as plain Verilog, ``gates.v``; return its cells; `spoil` the expected signature."""
-    plan = make_plan(qnet, PlanOptions(lanes=3))
-    x = (np.random.default_rng(2).random((1, 5, 9)) < 0.6).astype(np.uint8)
+    plan = make_plan(qnet, PlanOptions(lanes=lanes))
+    x = (np.random.default_rng(2).random((1, 5, qnet.inputs[0].size)) < 0.6).astype(np.uint8)
     output = run_golden(qnet, x).output[0]
     assert output.any()
     signature = output_signature(output_words(plan.accelerator, output))
     params = SelfTestParams(tokens=tuple(event_words(x[0])), signature=signature ^ spoil)
     selftest = SelfTest(EmittedAccelerator(plan.accelerator), params)
     text = rtlil.convert(selftest, name="top", emit_src=False)
-    if device.family != "ice40":
+    if device.family != "ice40" and not block_rams:
         text = text.replace('attribute \\rom_style "block"', "")
     (folder / "top.il").write_text(text)
     (folder / "accelerator.il").write_text(emit_rtlil(plan, qnet))
     netlist = synthesise(["accelerator.il", "top.il"], top="top", device=device, cwd=folder)
+    apply_passes(netlist.netlist, passes or {})
+    (folder / "dp16kd.v").write_text(DP16KD)
     run_yosys(
         f"""
         read_json top.json
         delete =A:blackbox =A:whitebox
         read_verilog -defer -overwrite -D ICE40_U +/{device.family}/cells_sim.v
+        read_verilog -defer -overwrite dp16kd.v
         hierarchy -check -top top
         proc
         flatten
@@ -102,3 +107,17 @@ def test_a_wrong_answer_fails(tmp_path):
     device = BOARDS["ulx3s_85f"].device
     gates(tmp_path, network(device.family), device, spoil=1 << 7)
     assert simulate(tmp_path) == "passed=0 failed=1"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "lanes", "on"), [((250, 6, 5), 3, False), ((250, 6, 5), 3, True), ((70, 18, 5), 18, True)]
+)
+def test_block_rams_with_and_without_their_output_registers(tmp_path, sizes, lanes, on):
+    """Weight memories of many words, and wide ones; the answer is the same."""
+    device = BOARDS["ulx3s_85f"].device
+    passes = PASSES[device.family] if on else {}
+    options = {"block_rams": True, "lanes": lanes, "passes": passes}
+    cells = gates(tmp_path, network(device.family, sizes, seed=0), device, **options)
+    assert cells["DP16KD"] >= 1
+    assert ("OUTREG" in (tmp_path / "top.json").read_text()) == on
+    assert simulate(tmp_path) == "passed=1 failed=0"
