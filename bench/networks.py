@@ -89,7 +89,7 @@ def cases(data: Path) -> list[Case]:
         Case(
             name=f"Braille, {bits} bits",
             model=nir / "braille_noDelay_noBias_subtract.nir",
-            semantics="snntorch,reset=two_stage_subtract",
+            semantics="snntorch",
             samples=braille,
             calibration=lambda data: braille(data, every=4),
             weight_bits=bits,
