@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..hw.params import INPUT, AcceleratorParams, CoreParams, LinkParams
-from .core_wiring import link_weights
+from .core_wiring import link_delays, link_weights
 from .images import kernel_rows, weight_rows
 from .ir import QuantisedNetwork
 from .neuron_order import neuron_order
@@ -29,20 +29,24 @@ def core_rows(plan: Plan, network: QuantisedNetwork) -> list[list[int]]:
     """
     cores = plan.accelerator.cores
     return [
-        _rows(plan.accelerator, core, link_weights(network, wiring))
+        _rows(plan.accelerator, core, link_weights(network, wiring), link_delays(network, wiring))
         for core, wiring in zip(cores, plan.wirings, strict=True)
     ]
 
 
-def _rows(params: AcceleratorParams, core: CoreParams, weights: list[np.ndarray]) -> list[int]:
+def _rows(
+    params: AcceleratorParams, core: CoreParams, weights: list[np.ndarray], delays: list[np.ndarray] | None
+) -> list[int]:
     matrices = [
         weight if link.conv is not None else _reordered(weight, params, core, link)
         for weight, link in zip(weights, core.links, strict=True)
     ]
     if not core.convolutions:
-        return weight_rows(
-            matrices[0] if len(matrices) == 1 else np.concatenate(matrices, axis=1), core.array
-        )
+        beside = [
+            _reordered(delay, params, core, link)
+            for delay, link in zip(delays or [], core.links, strict=False)
+        ]
+        return weight_rows(_joined(matrices), core.array, _joined(beside) if beside else None)
     rows: list[int] = []
     for weight, link in zip(matrices, core.links, strict=True):
         if link.conv is not None:
@@ -50,6 +54,10 @@ def _rows(params: AcceleratorParams, core: CoreParams, weights: list[np.ndarray]
         else:
             rows += weight_rows(weight, replace(core.array, sources=link.channels))
     return rows
+
+
+def _joined(matrices: list[np.ndarray]) -> np.ndarray:
+    return matrices[0] if len(matrices) == 1 else np.concatenate(matrices, axis=1)
 
 
 def _reordered(

@@ -1,29 +1,39 @@
 """Which spikes feed which core: projections of the network become links between cores.
 
 Does not choose lanes or memories. All inputs share one stream: their channels follow each other in the order
-of the network's inputs, so all projections from inputs into a population are one link.
+of the network's inputs, so all projections from inputs into a population are one link; only those whose
+synapses have delays of their own, on delay lines, are several.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
 
 from ..hw.params import INPUT, LinkParams
+from .delay_forms import DelayedPart, DelayForm, delay_form, delayed_parts
 from .errors import UserError
 from .ir import QuantisedNetwork, QuantisedProjection
+from .neuron_order import population_order
 
-__all__ = ["CoreWiring", "input_channels", "link_weights", "wire_cores"]
+_Values = Callable[[QuantisedProjection, int | None], np.ndarray]
+
+__all__ = ["CoreWiring", "input_channels", "link_delays", "link_weights", "wire_cores"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class CoreWiring:
-    """Links into one core, and the projections behind each: several only behind a link from the inputs."""
+    """Links into one core, and the projections behind each: several only behind a link from the inputs.
+
+    `max_delay`: longest delay beside a weight in the core's array; 0: none has one.
+    """
 
     links: tuple[LinkParams, ...]
     projections: tuple[tuple[str, ...], ...]
+    max_delay: int = 0
 
 
 def input_channels(network: QuantisedNetwork) -> int:
@@ -31,67 +41,146 @@ def input_channels(network: QuantisedNetwork) -> int:
     return sum(item.size for item in network.inputs)
 
 
-def wire_cores(network: QuantisedNetwork) -> tuple[CoreWiring, ...]:
+def wire_cores(network: QuantisedNetwork, delays: DelayForm | str = DelayForm.AUTO) -> tuple[CoreWiring, ...]:
     """Give the wiring of every population, in the order of the network.
+
+    Parameters
+    ----------
+    network : QuantisedNetwork
+    delays : DelayForm
+        Where the delays of single synapses are.
 
     Raises
     ------
     UserError
-        A population that nothing drives in its own step, or two projections from one input into it.
+        A population that nothing drives in its own step, two projections from one input into it, or a form
+        of delays that does not fit.
     """
-    return tuple(_wire(network, population.name) for population in network.populations)
+    return tuple(_wire(network, p.name, DelayForm(delays)) for p in network.populations)
 
 
 def link_weights(network: QuantisedNetwork, wiring: CoreWiring) -> list[np.ndarray]:
     """Weights of each link of a core: a kernel, or (targets, sources) with zeros for an input in between."""
+    return _of_links(network, wiring, _weight)
+
+
+def link_delays(network: QuantisedNetwork, wiring: CoreWiring) -> list[np.ndarray] | None:
+    """Delays beside those weights, in steps; None where the core's array holds none."""
+    return _of_links(network, wiring, _delays) if wiring.max_delay else None
+
+
+def _of_links(network: QuantisedNetwork, wiring: CoreWiring, values: _Values) -> list[np.ndarray]:
     by_name = {projection.name: projection for projection in network.projections}
+    slices = _input_slices(network)
+    all_names = [name for names in wiring.projections for name in names]
     parts = []
     for link, names in zip(wiring.links, wiring.projections, strict=True):
-        projections = [by_name[name] for name in names]
-        parts.append(
-            _from_inputs(network, link, projections) if link.source == INPUT else projections[0].weight
-        )
+        matrices = []
+        for name in names:
+            projection, delay = by_name[name], None
+            if all_names.count(name) > 1:  # split: here are the synapses of the link's delay
+                first = slices[projection.source].start - link.first if link.source == INPUT else 0
+                delay = link.delay_steps[first] if link.delay_steps else 0
+            matrices.append(values(projection, delay))
+        if len(names) > 1:
+            matrices = [_from_inputs(network, link, [by_name[name] for name in names], matrices)]
+        parts += matrices
     return parts
 
 
-def _wire(network: QuantisedNetwork, target: str) -> CoreWiring:
+def _weight(projection: QuantisedProjection, delay: int | None) -> np.ndarray:
+    """Weights of a projection, or of those of its synapses that have this delay."""
+    if delay is None:
+        return projection.weight
+    assert projection.delay_steps is not None
+    return np.where(projection.delay_steps == delay, projection.weight, 0).astype(projection.weight.dtype)
+
+
+def _delays(projection: QuantisedProjection, delay: int | None) -> np.ndarray:
+    none = np.zeros(projection.weight.shape, np.int64)
+    return none if projection.delay_steps is None else none + projection.delay_steps
+
+
+def _wire(network: QuantisedNetwork, target: str, wish: DelayForm) -> CoreWiring:
     numbers = {population.name: k for k, population in enumerate(network.populations)}
-    into = network.into(target)
-    from_inputs = [p for p in into if p.source not in numbers]
-    others = sorted((p for p in into if p.source in numbers), key=lambda p: (p.recurrent, numbers[p.source]))
-    links = [_input_link(network, target, from_inputs)] if from_inputs else []
-    links += [
-        LinkParams(source=numbers[p.source], channels=p.sources, recurrent=p.recurrent, conv=p.conv)
-        for p in others
-    ]
-    if not links or links[0].recurrent:
+    into, form = network.into(target), delay_form(network, target, wish)
+    parts = [part for projection in into for part in delayed_parts(projection, form)]
+    from_inputs = [part for part in parts if part.projection.source not in numbers]
+    others = sorted(
+        (part for part in parts if part.projection.source in numbers),
+        key=lambda part: (part.projection.recurrent, numbers[part.projection.source]),
+    )
+    links = list(_input_links(network, target, from_inputs))
+    links += [(_link(network, numbers, part), (part.projection.name,)) for part in others]
+    if not links or links[0][0].recurrent:
         raise UserError(
             f"Population {target} takes no spikes of its own time step;"
             " connect it to an input or to a population before it"
         )
-    names = [tuple(p.name for p in from_inputs)] if from_inputs else []
-    return CoreWiring(links=tuple(links), projections=(*names, *((p.name,) for p in others)))
+    delays = [p.delay_steps for p in into if p.delay_steps is not None and form is DelayForm.ARRAY]
+    return CoreWiring(
+        links=tuple(link for link, _ in links),
+        projections=tuple(names for _, names in links),
+        max_delay=max((int(delay.max()) for delay in delays), default=0),
+    )
 
 
-def _input_link(network: QuantisedNetwork, target: str, projections: list[QuantisedProjection]) -> LinkParams:
+def _link(network: QuantisedNetwork, numbers: dict[str, int], part: DelayedPart) -> LinkParams:
+    projection, delays = part.projection, part.delay_steps
+    source = numbers[projection.source]
+    order = population_order(network, projection.source)
+    return LinkParams(
+        source=source,
+        channels=projection.sources,
+        recurrent=projection.recurrent,
+        conv=projection.conv,
+        delay_steps=tuple(delays[k] for k in order.tolist()) if delays and order is not None else delays,
+        count_bits=network.populations[source].neuron.spike_bits if delays else 1,
+    )
+
+
+def _input_links(
+    network: QuantisedNetwork, target: str, parts: list[DelayedPart]
+) -> Iterator[tuple[LinkParams, tuple[str, ...]]]:
+    """A link for all projections from inputs; one more for each delay of synapses that is split off."""
     slices = _input_slices(network)
-    for projection in projections:
+    _check_inputs(target, [part.projection for part in parts])
+    whole = [part for part in parts if not part.split or not part.delay_steps]
+    split = [part for part in parts if part.split and part.delay_steps]
+    for together in ([whole] if whole else []) + [[part] for part in split]:
+        taken = [slices[part.projection.source] for part in together]
+        first, end = min(part.start for part in taken), max(part.stop for part in taken)
+        conv = together[0].projection.conv
+        delays = np.zeros(end - first, np.int64)
+        for part, place in zip(together, taken, strict=True):
+            if part.delay_steps:
+                delays[place.start - first : place.stop - first] = part.delay_steps
+        link = LinkParams(
+            source=INPUT,
+            first=first,
+            channels=end - first,
+            conv=conv,
+            delay_steps=tuple(delays.tolist()) if delays.any() else (),
+            count_bits=network.input_max.bit_length() if delays.any() else 1,
+        )
+        yield link, tuple(part.projection.name for part in together)
+
+
+def _check_inputs(target: str, projections: list[QuantisedProjection]) -> None:
+    different = list({projection.name: projection for projection in projections}.values())
+    for projection in different:
         if projection.recurrent:
             raise UserError(f"Projection {projection.name} comes from an input, so it cannot be recurrent")
-        if [p.source for p in projections].count(projection.source) > 1:
+        if [p.source for p in different].count(projection.source) > 1:
             raise UserError(
                 f"Population {target} takes two projections from input {projection.source}; add them up"
             )
-    convolutions = [projection for projection in projections if projection.conv is not None]
-    if convolutions and len(projections) > 1:
+    convolutions = [projection for projection in different if projection.conv is not None]
+    if convolutions and len(different) > 1:
         raise UserError(
             f"Projection {convolutions[0].name} is a convolution of an input, and population {target} takes"
             " further inputs; one input, or matrices, would be accepted"
         )
-    taken = [slices[projection.source] for projection in projections]
-    first = min(part.start for part in taken)
-    channels = max(part.stop for part in taken) - first
-    return LinkParams(source=INPUT, first=first, channels=channels, conv=projections[0].conv)
 
 
 def _input_slices(network: QuantisedNetwork) -> dict[str, slice]:
@@ -100,13 +189,14 @@ def _input_slices(network: QuantisedNetwork) -> dict[str, slice]:
 
 
 def _from_inputs(
-    network: QuantisedNetwork, link: LinkParams, projections: list[QuantisedProjection]
+    network: QuantisedNetwork,
+    link: LinkParams,
+    projections: list[QuantisedProjection],
+    matrices: list[np.ndarray],
 ) -> np.ndarray:
-    if len(projections) == 1:
-        return projections[0].weight
     slices = _input_slices(network)
-    weight = np.zeros((projections[0].weight.shape[0], link.channels), projections[0].weight.dtype)
-    for projection in projections:
+    joined = np.zeros((matrices[0].shape[0], link.channels), matrices[0].dtype)
+    for projection, matrix in zip(projections, matrices, strict=True):
         part = slices[projection.source]
-        weight[:, part.start - link.first : part.stop - link.first] = projection.weight
-    return weight
+        joined[:, part.start - link.first : part.stop - link.first] = matrix
+    return joined

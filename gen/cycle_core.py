@@ -8,6 +8,7 @@ import numpy as np
 
 from ..hw.accumulators import LEAD_CYCLES, early_free_cycles, sweep_cycles
 from ..hw.banked_accumulators import BankedAccumulators
+from ..hw.delay_bank import DELAYED_LEAD_CYCLES, delayed_free_cycles
 from ..hw.lif import update_latency
 from ..hw.params import AcceleratorParams, ReadoutKind
 from .cycle_ports import NEVER
@@ -31,6 +32,10 @@ class CoreClock:
             self.to_start = BankedAccumulators.SWAP_CYCLES
             self.free_after = BankedAccumulators.free_cycles(groups)
             to_strobe = BankedAccumulators.SWEEP_CYCLES
+        elif core.array.max_delay:
+            self.to_start = DELAYED_LEAD_CYCLES + 1
+            self.free_after = delayed_free_cycles(core.array, groups) + 2
+            to_strobe = sweep_cycles(core.array) - 1
         else:
             self.to_start = LEAD_CYCLES + 1
             self.free_after = early_free_cycles(groups) + 2

@@ -20,14 +20,15 @@ NEVER = -(1 << 40)
 
 
 class DensePort:
-    """An event takes `groups` cycles, a tick one.
+    """An event takes `groups` cycles, a tick `tick_cycles`.
 
     `done`: when the latest token was taken; `ticked`: when the latest tick reached the accumulators;
     `tick_free`: first cycle for the next.
     """
 
-    def __init__(self, samples: int, groups: int):
+    def __init__(self, samples: int, groups: int, *, tick_cycles: int = 1):
         self.groups = groups
+        self.tick_cycles = tick_cycles
         self.done = self.ticked = self.tick_free = np.full(samples, NEVER, np.int64)
 
     def event(self, offered: np.ndarray, mask: np.ndarray, index: np.ndarray) -> np.ndarray:
@@ -38,7 +39,8 @@ class DensePort:
 
     def tick(self, offered: np.ndarray) -> np.ndarray:
         """Cycle in which the step's tick is taken."""
-        self.done = self.ticked = np.maximum.reduce([offered, self.done + 1, self.tick_free])
+        begun = np.maximum.reduce([offered, self.done + 1, self.tick_free])
+        self.done = self.ticked = begun + self.tick_cycles - 1
         return self.done
 
     def sequence(
@@ -124,7 +126,8 @@ def _last(values: np.ndarray, count: np.ndarray) -> np.ndarray:
 def core_port(samples: int, core: CoreParams, channels_last: Sequence[bool]) -> Port:
     """Port of a core's array."""
     if not core.convolutions:
-        return DensePort(samples, core.array.groups)
+        groups = core.array.groups
+        return DensePort(samples, groups, tick_cycles=groups if core.array.max_delay else 1)
     return ExpanderPort(
         samples,
         event_cycles(core, channels_last),

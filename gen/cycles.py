@@ -18,6 +18,7 @@ from ..hw.params import INPUT, AcceleratorParams, CoreParams, LinkParams, Readou
 from ..hw.router import needs_queue, queue_steps
 from ..hw.step_queue import queue_depth
 from .cycle_core import CoreClock
+from .cycle_delays import DelayBranch, DelayClock
 from .cycle_ports import DensePort, core_port
 from .cycle_serialiser import step_events
 from .cycle_streams import Branch, Entry, MergedEntry, QueueBranch, QueueTimes
@@ -73,6 +74,7 @@ class _Clockwork:
             CoreClock(params, k, self.samples, _in_order(params.cores[k], spikes[k]))
             for k in range(len(params.cores))
         ]
+        self.lines: dict[tuple[int, int], DelayClock] = {}
         self.queues: dict[tuple[int, int], QueueTimes] = {}
         self.branches: dict[int, list[tuple[LinkParams | None, Branch]]] = {
             k: [] for k in range(INPUT, len(self.cores))
@@ -100,13 +102,23 @@ class _Clockwork:
         entry = (Entry if len(links) == 1 else MergedEntry)(port)
         for place, link in enumerate(links):
             branch = Branch(entry, base=self._base(number, place) - link.first, silent=len(links) > 1)
-            if needs_queue(place):
+            if link.delay_steps:
+                line = DelayClock(link, self._source_counts(link))
+                self.lines[number, place] = line
+                branch = DelayBranch(line)
+            elif needs_queue(place):
                 depth = queue_depth(self.params.step_events(link.source), queue_steps(number, link))
                 queue = self._queue(link.source, depth, recurrent=link.recurrent)
                 self.queues[number, place] = queue
                 branch = QueueBranch(queue)
             self.branches[link.source].append((link, branch))
         return entry
+
+    def _source_counts(self, link: LinkParams) -> np.ndarray:
+        """(samples, steps, channels) events that enter a link."""
+        if link.source == INPUT:
+            return self.counts[:, :, link.first : link.first + link.channels]
+        return self.cores[link.source].serialiser.counts
 
     def _base(self, number: int, place: int) -> int:
         """Index in a core's array of the first source of a link."""
@@ -159,15 +171,16 @@ class _Clockwork:
         return taken
 
     def _step_core(self, number: int, step: int) -> None:
-        """Read the core's queues, then sweep and send its output."""
+        """Read the core's delay lines and queues, then sweep and send its output."""
         core, entry = self.cores[number], self.entries[number]
         links = self.params.links(number)
-        for place in range(1, len(links)):
-            final = place == len(links) - 1
-            events = self._sent(links[place], step)
-            self._read(
-                entry, self.queues[number, place], events, step, self._base(number, place), final=final
-            )
+        for place, link in enumerate(links):
+            base, final = self._base(number, place), place == len(links) - 1
+            if (number, place) in self.lines:
+                self.lines[number, place].emit(step, Branch(entry, base=base, silent=not final))
+            elif place:
+                queue = self.queues[number, place]
+                self._read(entry, queue, self._sent(link, step), step, base, final=final)
         core.begin_sweep(entry.port.ticked)
         entry.port.tick_free = core.tick_free
         core.emit(step, [branch for _, branch in self.branches[number]], last=step == self.steps - 1)

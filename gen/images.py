@@ -1,7 +1,8 @@
 """Pack weights into the words of a weight memory, in NumPy and linear in the synapses.
 
 Word ``g * sources + s`` holds the weights of source `s` to the targets ``g * lanes + l``, lane `l` at the
-bits ``l * weight_bits`` upward. Padding lanes (targets beyond the population) are zero bits.
+bits ``l * lane_bits`` upward: the weight and, where the array holds delays, the delay above it. Padding lanes
+(targets beyond the population) are zero bits.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ __all__ = ["kernel_rows", "weight_rows"]
 BLOCK_WEIGHTS = 1 << 20
 
 
-def weight_rows(weight: np.ndarray, array: ArrayParams) -> list[int]:
+def weight_rows(weight: np.ndarray, array: ArrayParams, delays: np.ndarray | None = None) -> list[int]:
     """Give the words of the weight memory of `array`.
 
     Parameters
@@ -25,6 +26,8 @@ def weight_rows(weight: np.ndarray, array: ArrayParams) -> list[int]:
     weight : ndarray
         (targets, sources), integers in `array.weight_bits`; with one bit only +1 and -1.
     array : ArrayParams
+    delays : ndarray, optional
+        (targets, sources), steps; for an array that holds delays.
 
     Returns
     -------
@@ -34,14 +37,19 @@ def weight_rows(weight: np.ndarray, array: ArrayParams) -> list[int]:
     Raises
     ------
     ValueError
-        The shape or a weight does not fit `array`.
+        The shape, a weight or a delay does not fit `array`.
     """
     _check(weight, array, (array.targets, array.sources))
+    if delays is None:
+        delays = np.zeros(weight.shape, np.int64)
+    if delays.shape != weight.shape or delays.min() < 0 or delays.max() > array.max_delay:
+        raise ValueError(f"Delays must be one a weight, 0 to {array.max_delay} steps")
     block = max(1, BLOCK_WEIGHTS // array.lanes)
     rows: list[int] = []
     for target in range(0, array.targets, array.lanes):
         for source in range(0, array.sources, block):
-            rows += _pack(weight[target : target + array.lanes, source : source + block], array)
+            part = np.s_[target : target + array.lanes, source : source + block]
+            rows += _pack(weight[part], delays[part], array)
     return rows
 
 
@@ -74,7 +82,7 @@ def kernel_rows(kernel: np.ndarray, conv: ConvParams, array: ArrayParams) -> lis
         rows[channel, :, :, first : first + filters] = taps.transpose(1, 2, 0)
     flat = rows.reshape(-1, lanes)
     block = max(1, BLOCK_WEIGHTS // lanes)
-    return [word for at in range(0, len(flat), block) for word in _pack(flat[at : at + block].T, array)]
+    return [word for at in range(0, len(flat), block) for word in _pack(flat[at : at + block].T, None, array)]
 
 
 def _check(weight: np.ndarray, array: ArrayParams, shape: tuple[int, ...]) -> None:
@@ -93,13 +101,16 @@ def _check(weight: np.ndarray, array: ArrayParams, shape: tuple[int, ...]) -> No
         raise ValueError(f"Weights of {array.weight_bits} bits must be between {low} and {high}, not {found}")
 
 
-def _pack(weight: np.ndarray, array: ArrayParams) -> list[int]:
+def _pack(weight: np.ndarray, delays: np.ndarray | None, array: ArrayParams) -> list[int]:
     """Words of a part of one group: (at most `lanes` targets, some sources)."""
     targets, sources = weight.shape
-    codes = np.zeros((sources, array.lanes), "<u2")
-    codes[:, :targets] = (weight < 0).T if array.weight_bits == 1 else weight.astype(np.uint16).T
-    bits = np.unpackbits(codes.view(np.uint8).reshape(-1, 2), axis=1, bitorder="little")
-    bits = bits[:, : array.weight_bits].reshape(sources, array.row_bits)
+    codes = np.zeros((sources, array.lanes), "<u4")
+    low = (weight < 0) if array.weight_bits == 1 else weight & ((1 << array.weight_bits) - 1)
+    codes[:, :targets] = low.astype(np.uint32).T
+    if delays is not None:
+        codes[:, :targets] |= delays.astype(np.uint32).T << array.weight_bits
+    bits = np.unpackbits(codes.view(np.uint8).reshape(-1, 4), axis=1, bitorder="little")
+    bits = bits[:, : array.lane_bits].reshape(sources, array.row_bits)
     return _words(np.packbits(bits, axis=1, bitorder="little"))
 
 

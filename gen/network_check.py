@@ -75,7 +75,7 @@ def check_plan(plan: Plan, network: QuantisedNetwork, *, where: str) -> None:
         Names the core that does not fit.
     """
     populations = {population.name: population for population in network.populations}
-    if plan.populations != tuple(populations) or plan.wirings != wire_cores(network):
+    if plan.populations != tuple(populations) or plan.wirings != wire_cores(network, plan.options.delays):
         raise UserError(f"{where}: its cores and links are not those of the network")
     for core, population in zip(plan.accelerator.cores, populations.values(), strict=True):
         bits = population.weight_bits

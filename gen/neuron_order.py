@@ -10,18 +10,28 @@ from dataclasses import replace
 import numpy as np
 
 from ..hw.params import AcceleratorParams, CoreParams, DecayParams, NeuronParams, PerNeuron
+from .ir import QuantisedNetwork
 
-__all__ = ["in_hardware_order", "in_user_order", "neuron_order", "output_order"]
+__all__ = ["in_hardware_order", "in_user_order", "neuron_order", "output_order", "population_order"]
 
 FIELDS = ("threshold", "reset_value", "bias", "leak", "v_min")
 
 
 def neuron_order(core: CoreParams) -> np.ndarray | None:
     """For each neuron of the hardware, its C-order index; None where both are the same."""
-    shape = core.map_shape
+    return _map_order(core.map_shape)
+
+
+def population_order(network: QuantisedNetwork, name: str) -> np.ndarray | None:
+    """The same for a population of a network, before it is a core."""
+    maps = [p.conv.target_shape for p in network.into(name) if p.conv is not None]
+    return _map_order(maps[0] if maps else None)
+
+
+def _map_order(shape: tuple[int, int, int] | None) -> np.ndarray | None:
     if shape is None or shape[0] == 1 or shape[1] * shape[2] == 1:
         return None
-    return np.arange(core.neuron.neurons).reshape(shape).transpose(1, 2, 0).ravel()
+    return np.arange(int(np.prod(shape))).reshape(shape).transpose(1, 2, 0).ravel()
 
 
 def output_order(params: AcceleratorParams) -> np.ndarray | None:

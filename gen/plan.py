@@ -13,13 +13,15 @@ lanes
 update_lanes
     The smallest divisor of the lanes whose sweep over the population takes at most 32 cycles, but
     no more than 8, or 16 where a convolution feeds the population: maps are large, and few events come.
+delays
+    Of single synapses: in the array or on delay lines, whichever costs less (gen/delay_forms.py).
 readout
     `spikes` for a spiking output population, `membrane` for an analog one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,6 +29,7 @@ from ..hw.conv_params import common_lanes
 from ..hw.params import AcceleratorParams, ArrayParams, CoreParams, ReadoutKind
 from .codec import decode, encode
 from .core_wiring import CoreWiring, input_channels, wire_cores
+from .delay_forms import DelayForm, delay_note
 from .errors import UserError
 from .ir import QuantisedNetwork, QuantisedPopulation
 from .names import unique_names
@@ -56,6 +59,9 @@ class PlanOptions:
         Neurons updated a cycle, at most; the largest divisor of the lanes up to it is taken.
     population_update_lanes : mapping of str to int
         Update lanes of single populations, a divisor of their lanes.
+    delays : str
+        Where the delays of single synapses are: "array" (beside the weights), "lines" (a delay line for each
+        delay that occurs) or "auto", the cheaper of the two (gen/delay_forms.py).
     readout : str
         "auto" or a `ReadoutKind`.
     count_bits : int
@@ -72,6 +78,7 @@ class PlanOptions:
     population_lanes: Mapping[str, int] = field(default_factory=dict)
     update_lanes: int | str = AUTO
     population_update_lanes: Mapping[str, int] = field(default_factory=dict)
+    delays: str = AUTO
     readout: str = AUTO
     count_bits: int = 16
     debug: bool = False
@@ -84,6 +91,8 @@ class PlanOptions:
         for option in ("population_lanes", "population_update_lanes"):
             for name, value in getattr(self, option).items():
                 _check_lanes(f"{option} of {name}", value, auto=False)
+        if self.delays not in tuple(DelayForm):
+            raise UserError(f"Option delays must be one of {', '.join(DelayForm)}, not {self.delays}")
         if self.readout not in (AUTO, *ReadoutKind):
             raise UserError(
                 f"Option readout must be one of auto, {', '.join(ReadoutKind)}, not {self.readout}"
@@ -123,12 +132,15 @@ class Plan:
         Of each core, of each of its links: the projections behind it.
     options : PlanOptions
         What was asked for.
+    notes : tuple of str
+        A line for every choice between forms of hardware, with what each would cost.
     """
 
     accelerator: AcceleratorParams
     populations: tuple[str, ...]
     projections: tuple[tuple[tuple[str, ...], ...], ...]
     options: PlanOptions
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not len(self.accelerator.cores) == len(self.populations) == len(self.projections):
@@ -138,7 +150,7 @@ class Plan:
     def wirings(self) -> tuple[CoreWiring, ...]:
         """What feeds each core."""
         return tuple(
-            CoreWiring(links=core.links, projections=projections)
+            CoreWiring(links=core.links, projections=projections, max_delay=core.array.max_delay)
             for core, projections in zip(self.accelerator.cores, self.projections, strict=True)
         )
 
@@ -160,9 +172,8 @@ def make_plan(network: QuantisedNetwork, options: PlanOptions | None = None) -> 
     """
     options = options or PlanOptions()
     _check_populations(network)
-    _check_projections(network)
     _check_option_names(network, options)
-    wirings = wire_cores(network)
+    wirings = wire_cores(network, options.delays)
     outputs = _outputs(network)
     names = unique_names([population.name for population in network.populations])
     try:
@@ -184,7 +195,16 @@ def make_plan(network: QuantisedNetwork, options: PlanOptions | None = None) -> 
         populations=tuple(population.name for population in network.populations),
         projections=tuple(wiring.projections for wiring in wirings),
         options=options,
+        notes=tuple(_delay_notes(network, wirings)),
     )
+
+
+def _delay_notes(network: QuantisedNetwork, wirings: tuple[CoreWiring, ...]) -> Iterator[str]:
+    for population, wiring in zip(network.populations, wirings, strict=True):
+        form = DelayForm.ARRAY if wiring.max_delay else DelayForm.LINES
+        note = delay_note(network, population.name, form)
+        if note is not None:
+            yield note
 
 
 def _check_lanes(option: str, value: int | str, *, auto: bool = True) -> None:
@@ -194,15 +214,6 @@ def _check_lanes(option: str, value: int | str, *, auto: bool = True) -> None:
         raise UserError(
             f"Option {option} must be {'auto or ' if auto else ''}a number from 1 up, not {value}"
         )
-
-
-def _check_projections(network: QuantisedNetwork) -> None:
-    for projection in network.projections:
-        if projection.delay_steps is not None:
-            raise UserError(
-                f"Projection {projection.name} has delays, which hardware does not have yet;"
-                " accepted: projections without delays"
-            )
 
 
 def _check_populations(network: QuantisedNetwork) -> None:
@@ -230,6 +241,7 @@ def _core(name: str, population: QuantisedPopulation, wiring: CoreWiring, option
             lanes=lanes,
             weight_bits=population.weight_bits,
             acc_bits=population.neuron.acc_bits,
+            max_delay=wiring.max_delay,
         ),
         neuron=population.neuron,
         update_lanes=_update_lanes(population, wiring, lanes, options),

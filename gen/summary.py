@@ -38,6 +38,7 @@ def summary_text(manifest: Mapping[str, Any], plan: Plan) -> str:
         _overview(manifest, plan.accelerator),
         "## Populations",
         _populations(manifest, plan),
+        *_notes("## Chosen", plan.notes),
         "## Number formats (bits)",
         _formats(manifest["formats"]),
         *_notes("## Assumed, because the file does not say", manifest["assumptions"]),

@@ -87,8 +87,9 @@ class _Accumulators(wiring.Component):
     start: Signal
     free: Signal
 
-    def __init__(self, params: ArrayParams, *, update_lanes: int):
+    def __init__(self, params: ArrayParams, *, update_lanes: int, row_bits: int | None = None):
         self.params = params
+        self.row_bits = params.row_bits if row_bits is None else row_bits
         self.update_lanes = update_lanes
         self.parts = params.lanes // update_lanes  # cycles a word of lanes takes to the neurons
         # a trailing part that is all padding is not swept
@@ -99,7 +100,7 @@ class _Accumulators(wiring.Component):
                 "ahead_group": In(group),
                 "add": In(1),
                 "group": In(group),
-                "row": In(params.row_bits),
+                "row": In(self.row_bits),
                 "first": In(1),
                 "swap": In(1),
                 "swap_zero": In(1),
@@ -110,6 +111,10 @@ class _Accumulators(wiring.Component):
                 "free": Out(1),
             }
         )
+
+    @property
+    def _early_free(self) -> int:
+        return early_free_cycles(self.sweep_groups)
 
     def _weights(self) -> list[Value]:
         return signed_weights(self.row, self.params)
@@ -122,7 +127,7 @@ class _Accumulators(wiring.Component):
         final = number == self.sweep_groups - 1
         m.d.comb += [
             self.start.eq(waiting & self.sweep_ready & ~running),
-            self.free.eq(running & (number == early_free_cycles(self.sweep_groups))),
+            self.free.eq(running & (number == self._early_free)),
         ]
         with m.If(running):
             m.d.sync += [running.eq(~final), number.eq(Mux(final, 0, number + 1))]
@@ -138,27 +143,29 @@ class RegisterAccumulators(_Accumulators):
 
     def elaborate(self, platform):
         m = Module()
-        running, number, _, last = self._control(m)
-        layout = data.ArrayLayout(signed(self.params.acc_bits), self.params.lanes)
-        accs = Signal(layout)
-        shadow = Signal(layout, reset_less=True)
+        accs = Signal(data.ArrayLayout(signed(self.params.acc_bits), self.params.lanes))
         with m.If(self.swap):
-            m.d.sync += [accs.eq(0), shadow.eq(accs)]
-        with m.Else():
-            with m.If(self.add):
-                m.d.sync += [accs[k].eq(accs[k] + weight) for k, weight in enumerate(self._weights())]
-            with m.If(running):
-                m.d.sync += shadow.as_value().eq(
-                    shadow.as_value()[self.update_lanes * self.params.acc_bits :]
-                )
+            m.d.sync += accs.eq(0)
+        with m.Elif(self.add):
+            m.d.sync += [accs[k].eq(accs[k] + weight) for k, weight in enumerate(self._weights())]
+        self._shift_out(m, accs.as_value())
+        return m
+
+    def _shift_out(self, m: Module, accs: Value) -> None:
+        """Copy the accumulators of a step into the shadow, and sweep it."""
+        running, number, _, last = self._control(m)
+        shadow = Signal(len(accs), reset_less=True)
+        with m.If(self.swap):
+            m.d.sync += shadow.eq(accs)
+        with m.Elif(running):
+            m.d.sync += shadow.eq(shadow[self.update_lanes * self.params.acc_bits :])
         m.d.comb += [
             self.sweep.strobe.eq(running),
             self.sweep.group.eq(number),
-            self.sweep.accs.eq(shadow.as_value()[: self.sweep.accs.as_value().shape().width]),
+            self.sweep.accs.eq(shadow[: self.sweep.accs.as_value().shape().width]),
             self.sweep.final.eq(number == self.sweep_groups - 1),
             self.sweep.last.eq(last),
         ]
-        return m
 
 
 class MemoryAccumulators(_Accumulators):

@@ -13,6 +13,7 @@ from amaranth.hdl import Shape, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from .delayed_array import DelayedArray
 from .dense import DenseArray
 from .event_array import EventArray
 from .lif import LifCore
@@ -58,6 +59,8 @@ class Core(wiring.Component):
         self.tallied = readout in (ReadoutKind.COUNTS, ReadoutKind.CLASS)
         if params.convolutions:
             self.array = EventArray(params, rows, channels_last)
+        elif params.array.max_delay:
+            self.array = DelayedArray(params.array, rows, update_lanes=lanes)
         else:
             self.array = DenseArray(params.array, rows, update_lanes=lanes)
         self.lif = LifCore(neuron, lanes=lanes, tally_bits=count_bits if self.tallied else None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .conv_params import ConvParams
+from .delay_shape import DelayShape
 from .kinds import Compare, Fire, ReadoutKind, Reset, Rounding
 from .neuron_params import (
     LATE_RESETS,
@@ -24,6 +25,7 @@ from .neuron_params import check_range as _check_range
 __all__ = [
     "INPUT",
     "LATE_RESETS",
+    "MAX_DELAY_STEPS",
     "AcceleratorParams",
     "ArrayParams",
     "Compare",
@@ -39,6 +41,9 @@ __all__ = [
     "bits_for_signed",
     "bits_for_unsigned",
 ]
+
+MAX_DELAY_STEPS = 255
+"""Longest delay in time steps."""
 
 INPUT = -1
 """Source number of the accelerator's input stream."""
@@ -58,6 +63,8 @@ class ArrayParams:
         1 .. 16; two's complement, but 1 bit is +1 (0) or -1 (1).
     acc_bits : int
         Signed width of an accumulator, proven never to overflow.
+    max_delay : int
+        Longest delay of a synapse in time steps, 0 .. 255. Above 0 a delay stands beside each weight.
     """
 
     sources: int
@@ -65,6 +72,7 @@ class ArrayParams:
     lanes: int
     weight_bits: int
     acc_bits: int
+    max_delay: int = 0
 
     def __post_init__(self) -> None:
         _check_range("Array sources", self.sources, 1, 1 << 24)
@@ -72,6 +80,17 @@ class ArrayParams:
         _check_range("Lanes", self.lanes, 1, self.targets)
         _check_range("Weight bits", self.weight_bits, 1, 16)
         _check_range("Accumulator bits", self.acc_bits, 1, 48)
+        _check_range("Longest delay", self.max_delay, 0, MAX_DELAY_STEPS)
+
+    @property
+    def delay_bits(self) -> int:
+        """Width of the delay beside a weight; 0 without delays."""
+        return bits_for_unsigned(self.max_delay) if self.max_delay else 0
+
+    @property
+    def lane_bits(self) -> int:
+        """Width of a weight and its delay, the weight in the low bits."""
+        return self.weight_bits + self.delay_bits
 
     @property
     def groups(self) -> int:
@@ -88,8 +107,8 @@ class ArrayParams:
 
     @property
     def row_bits(self) -> int:
-        """Width of a weight word; lane l is bits ``l * weight_bits`` upward."""
-        return self.lanes * self.weight_bits
+        """Width of a weight word; lane l is bits ``l * lane_bits`` upward."""
+        return self.lanes * self.lane_bits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +127,8 @@ class LinkParams:
         The channels are the source map of a convolution; None: they are rows of a matrix.
     delay_steps : tuple of int
         Steps that each channel's spikes wait, beyond `recurrent`; empty: none does.
+    count_bits : int
+        With delays: a channel has at most ``2**count_bits - 1`` events in a step. 1 .. 8.
     """
 
     source: int
@@ -116,6 +137,7 @@ class LinkParams:
     recurrent: bool = False
     conv: ConvParams | None = None
     delay_steps: tuple[int, ...] = ()
+    count_bits: int = 1
 
     def __post_init__(self) -> None:
         _check_range("Link source", self.source, INPUT, 1 << 16)
@@ -127,6 +149,18 @@ class LinkParams:
             raise ValueError(
                 f"A link of {self.channels} channels cannot be a convolution of {self.conv.sources} sources"
             )
+        if self.delay_steps and len(self.delay_steps) != self.channels:
+            raise ValueError(
+                f"Delays of a link must be {self.channels}, one a channel, not {len(self.delay_steps)}"
+            )
+        _check_range("Event count bits of a link", self.count_bits, 1, 8)
+        for delay in self.delay_steps:
+            _check_range("Delay steps", delay, 0, MAX_DELAY_STEPS)
+
+    @property
+    def line(self) -> DelayShape | None:
+        """Sizes of the link's delay line."""
+        return DelayShape(self.delay_steps, count_bits=self.count_bits) if self.delay_steps else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,8 +170,8 @@ class CoreParams:
     Attributes
     ----------
     links : tuple of LinkParams
-        What feeds the array: rows of the array in this order. The first is not recurrent, and only the first
-        may come from the input. Empty: the core before (or the input), all its channels.
+        What feeds the array: rows of the array in this order. The first is not recurrent, and of the others
+        only delayed ones may come from the input. Empty: the core before (or the input), all its channels.
     update_lanes : int
         Neurons updated a cycle; it divides `array.lanes`.
     """
@@ -201,7 +235,14 @@ class CoreParams:
     @property
     def clear_cycles(self) -> int:
         """Cycles after a reset before the first event is added."""
-        return self.array.groups if self.convolutions else 0
+        return max(self.rest_cycles, self.array.groups if self.convolutions else 0)
+
+    @property
+    def rest_cycles(self) -> int:
+        """Cycles after a reset, or a sample's last tick, in which delays may be at work; 0 without any."""
+        lines = [link.line.rest_cycles for link in self.links if link.line is not None]
+        slots = self.array.max_delay + 1
+        return max([0, *lines, slots * self.array.groups + 8 if slots > 1 else 0])
 
     @property
     def event_cycles(self) -> int:
@@ -261,6 +302,11 @@ class AcceleratorParams:
         """Cycles after a reset in which cores may not be ready yet; tokens that come earlier wait."""
         return max(core.clear_cycles for core in self.cores)
 
+    @property
+    def rest_cycles(self) -> int:
+        """Cycles after a sample's last token in which delays may be at work."""
+        return max(core.rest_cycles for core in self.cores)
+
     def channels_last(self, number: int) -> tuple[bool, ...]:
         """For each link into core `number`, whether its source numbers its channels last."""
         return tuple(
@@ -303,8 +349,10 @@ class AcceleratorParams:
 
     def _check_link(self, core: CoreParams, number: int, place: int, link: LinkParams) -> None:
         if link.source == INPUT:
-            if place:
-                raise ValueError(f"Core {core.name}: only its first link may come from the input")
+            if place and not link.delay_steps:
+                raise ValueError(
+                    f"Core {core.name}: only its first link and delayed ones may come from the input"
+                )
             return
         if link.recurrent and not place:
             raise ValueError(f"Core {core.name}: its first link must not be recurrent")
@@ -318,6 +366,11 @@ class AcceleratorParams:
             raise ValueError(
                 f"Core {core.name}: its convolution of {source.name} takes a map of shape"
                 f" {link.conv.source_shape}, not {source.map_shape}"
+            )
+        if link.delay_steps and link.count_bits < source.neuron.spike_bits:
+            raise ValueError(
+                f"Core {core.name}: a delayed link from {source.name} needs {source.neuron.spike_bits}"
+                f" count bits, not {link.count_bits}"
             )
         if link.first or link.channels != source.neuron.neurons:
             raise ValueError(

@@ -12,6 +12,7 @@ from amaranth import Module
 from amaranth.lib import wiring
 
 from .channel_slice import ChannelSlice
+from .delay_line import DelayLine
 from .multicast import Multicast
 from .params import INPUT, AcceleratorParams, LinkParams
 from .signatures import event_layout, out_layout
@@ -84,7 +85,7 @@ def _name(params: AcceleratorParams, number: int) -> str:
 
 
 def _link(m: Module, params: AcceleratorParams, number: int, place: int, link: LinkParams, tap: Any) -> Any:
-    """Stream of a link: its slice of the channels, then its queue."""
+    """Stream of a link: its slice of the channels, then its delay line or queue."""
     name = f"{_name(params, number)}_{place}"
     if link.source == INPUT and (link.first or link.channels != params.channels):
         m.submodules[f"slice_{name}"] = part = ChannelSlice(
@@ -92,7 +93,12 @@ def _link(m: Module, params: AcceleratorParams, number: int, place: int, link: L
         )
         wiring.connect(m, tap, part.i)
         tap = part.o
-    if needs_queue(place):
+    if link.delay_steps:
+        line = DelayLine(link.delay_steps, recurrent=link.recurrent, count_bits=link.count_bits)
+        m.submodules[f"delay_{name}"] = line
+        wiring.connect(m, tap, line.i)
+        tap = line.o
+    elif needs_queue(place):
         m.submodules[f"queue_{name}"] = queue = StepQueue(
             event_layout(link.channels),
             events=params.step_events(link.source),

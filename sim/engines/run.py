@@ -11,6 +11,8 @@ import numpy as np
 from ...gen.errors import UserError
 from ...hw.params import AcceleratorParams, ReadoutKind
 
+_DELAY_STEPS_BEHIND = 3  # steps that wait in a delay line: one in its ring, two in its serialiser
+
 __all__ = ["Design", "EngineOptions", "EngineRun", "Probe", "Progress", "limit_cycles", "settle_cycles"]
 
 Progress = Callable[[str, int, int], None]
@@ -149,18 +151,23 @@ class EngineRun:
 
 
 def settle_cycles(params: AcceleratorParams) -> int:
-    """Return the cycles after a sample's last output token in which cores may still be at work.
+    """Return the cycles after a sample's last output token in which something may still be at work.
 
-    0 where every core leads to the output within its step. Else the most that a step can take: what is only
-    read a step later, or not at all, may end after the output has.
+    Where every core leads to the output within its step, that is only what delays leave behind. Else the most
+    that the steps can take which a core may be behind: what is only read a step later, or not at all, may
+    end after the output has.
     """
+    numbers = range(len(params.cores))
     awaited = set(params.output_cores)
-    for number in reversed(range(len(params.cores))):
+    for number in reversed(numbers):
         if number in awaited:
             awaited |= {link.source for link in params.links(number) if not link.recurrent}
-    if awaited >= set(range(len(params.cores))):
-        return 0
-    return _step_cycles(params)
+    rest = params.rest_cycles
+    if awaited >= set(numbers):
+        return rest
+    lines = sum(bool(link.delay_steps) for number in numbers for link in params.links(number))
+    steps = 1 + _DELAY_STEPS_BEHIND * lines
+    return rest + steps * _step_cycles(params)
 
 
 def limit_cycles(params: AcceleratorParams, x: np.ndarray, options: EngineOptions) -> np.ndarray:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from spikeloom.gen.core_wiring import input_channels, link_weights, wire_cores
+from spikeloom.gen.core_wiring import input_channels, link_delays, link_weights, wire_cores
+from spikeloom.gen.delay_forms import DelayForm, delay_form, delay_note
 from spikeloom.gen.errors import UserError
 from spikeloom.gen.ir import Input, QuantisedProjection
 from spikeloom.hw.params import INPUT, LinkParams
@@ -90,3 +91,93 @@ def test_refused(network, message):
     with pytest.raises(UserError) as error:
         wire_cores(network)
     assert str(error.value) == message
+
+
+def delayed(delays, *, target="layer.2", source="layer.1", weight_bits=4):
+    """The chain with delays on the projection from `source`."""
+    projections = tuple(
+        replace(p, delay_steps=np.array(delays)) if (p.source, p.target) == (source, target) else p
+        for p in CHAIN.projections
+    )
+    populations = tuple(replace(p, weight_bits=weight_bits) for p in CHAIN.populations)
+    return replace(CHAIN, projections=projections, populations=populations)
+
+
+SYNAPTIC = [[0, 3, 5, 0], [3, 3, 0, 5]]
+
+
+def test_delays_of_sources_are_a_delay_line():
+    for delays in ([1, 0, 255, 7], [[1, 0, 255, 7]] * 2):
+        wiring = wire_cores(delayed(delays))[1]
+        assert wiring.links == (LinkParams(source=0, channels=4, delay_steps=(1, 0, 255, 7)),)
+        assert wiring.max_delay == 0
+        assert link_delays(CHAIN, wiring) is None
+
+
+def test_delays_of_synapses_are_in_the_array():
+    network = delayed(SYNAPTIC)
+    wiring = wire_cores(network, "array")[1]
+    assert wiring.links == (LinkParams(source=0, channels=4),)
+    assert wiring.max_delay == 5
+    beside = link_delays(network, wiring)
+    assert beside is not None
+    assert np.array_equal(beside[0], SYNAPTIC)
+    assert np.array_equal(link_weights(network, wiring)[0], CHAIN.projections[1].weight)
+
+
+def test_delays_of_synapses_are_a_line_for_each_delay():
+    network = delayed(SYNAPTIC)
+    wiring = wire_cores(network, "lines")[1]
+    weight, parts = CHAIN.projections[1].weight, np.array(SYNAPTIC)
+    occurring = np.unique(parts[weight != 0]).tolist()
+    assert [link.delay_steps[:1] for link in wiring.links] == [(d,) if d else () for d in occurring]
+    matrix = np.concatenate(link_weights(network, wiring), axis=1)
+    for place, delay in enumerate(occurring):
+        part = matrix[:, 4 * place : 4 * place + 4]
+        assert np.array_equal(part, np.where(parts == delay, weight, 0))
+
+
+def test_delayed_inputs_keep_their_places():
+    network = delayed([[4, 1, 0], [0, 1, 4], [0, 0, 0], [1, 1, 1]], source="input", target="layer.1")
+    network = replace(
+        network,
+        inputs=(*network.inputs, Input(name="other", shape=(2,))),
+        projections=(
+            *network.projections,
+            QuantisedProjection(
+                name="aside",
+                source="other",
+                target="layer.1",
+                weight=np.ones((4, 2), np.int32),
+                delay_steps=np.array([0, 9]),
+            ),
+        ),
+    )
+    links = wire_cores(network, "lines")[0].links
+    assert links[0].delay_steps == (0, 0, 0, 0, 9)
+    assert [link.delay_steps for link in links[1:]] == [(1,) * 3, (4,) * 3]
+    matrix = np.concatenate(link_weights(network, wire_cores(network, "lines")[0]), axis=1)
+    split = matrix[:, :3] + matrix[:, 5:8] + matrix[:, 8:]
+    assert np.array_equal(split, network.projections[0].weight)
+    assert (matrix[:, 3:5] == 1).all()
+
+
+def test_one_bit_weights_take_the_array():
+    assert wire_cores(delayed(SYNAPTIC, weight_bits=1))[1].max_delay == 5
+    with pytest.raises(UserError) as error:
+        wire_cores(delayed(SYNAPTIC, weight_bits=1), "lines")
+    assert str(error.value) == "Option delays of layer.2: weights of 1 bit take auto or array, not lines"
+
+
+def test_the_cheaper_form_is_chosen():
+    """One long delay: a line has a ring of 4 channels, the array one of 40 accumulators. Many: the array."""
+    wide = quantised_chain([3, 4, 40])
+    delays = np.zeros((40, 4), np.int64)
+    delays[0, 0] = 255
+    few = replace(wide, projections=(wide.projections[0], replace(wide.projections[1], delay_steps=delays)))
+    assert delay_form(few, "layer.2") is DelayForm.LINES
+    delays = np.arange(160).reshape(40, 4) % 9
+    many = replace(wide, projections=(wide.projections[0], replace(wide.projections[1], delay_steps=delays)))
+    assert delay_form(many, "layer.2") is DelayForm.ARRAY
+    assert "lines: " in (delay_note(many, "layer.2", DelayForm.ARRAY) or "")
+    assert delay_note(wide, "layer.2", DelayForm.LINES) is None

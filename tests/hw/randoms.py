@@ -127,7 +127,15 @@ def random_array(rng, *, sources, targets, lanes, weight_bits, input_max=1, most
     return ArrayParams(**params, acc_bits=bits), weights
 
 
-def weight_rows(weights, array):
+def delayed_array(rng, *, max_delay, **shape):
+    """Array whose synapses have delays; its weights, delays (both [target][source]) and rows."""
+    array, weights = random_array(rng, **shape)
+    array = replace(array, max_delay=max_delay)
+    delays = [[rng.randint(0, max_delay) for _ in row] for row in weights]
+    return array, weights, delays, weight_rows(weights, array, delays)
+
+
+def weight_rows(weights, array, delays=None):
     """Words of the weight memory, bit by bit as `ArrayParams.rows` and `row_bits` describe them."""
     rows = []
     for group in range(array.groups):
@@ -136,7 +144,9 @@ def weight_rows(weights, array):
             for lane, target in enumerate(range(group * array.lanes, (group + 1) * array.lanes)):
                 weight = weights[target][source] if target < array.targets else 0
                 code = int(weight < 0) if array.weight_bits == 1 else weight % (1 << array.weight_bits)
-                word |= code << (lane * array.weight_bits)
+                if delays and target < array.targets:
+                    code |= delays[target][source] << array.weight_bits
+                word |= code << (lane * array.lane_bits)
             rows.append(word)
     return rows
 
@@ -188,10 +198,11 @@ def random_shape(rng, targets):
     return lanes, rng.choice([d for d in range(1, lanes + 1) if lanes % d == 0])
 
 
-def random_graph(rng, *, readout, input_max=2, debug=False, spike_bits=1):
+def random_graph(rng, *, readout, input_max=2, debug=False, spike_bits=1, delays=False):
     """Cores joined at random: skips, slices of the input, recurrent links, cores that nobody listens to.
 
-    `spikes` reads any cores, `membrane` several analog ones, the others the last core.
+    `delays`: links of any kind may have delays too, and the input may come a second time. `spikes` reads any
+    cores, `membrane` several analog ones, the others the last core.
     """
     inputs, count = rng.randint(1, 9), rng.randint(1, 4)
     sizes = [rng.randint(1, 10) for _ in range(count)]
@@ -199,9 +210,11 @@ def random_graph(rng, *, readout, input_max=2, debug=False, spike_bits=1):
     silent = () if readout is ReadoutKind.SPIKES else outputs  # they feed nothing
     analog = readout is ReadoutKind.MEMBRANE or (readout is ReadoutKind.CLASS and rng.random() < 0.5)
     bits = [rng.randint(1, spike_bits) if spike_bits > 1 else 1 for _ in sizes]
-    cores, weights = [], []
+    cores, weights, synapses = [], [], []
     for k, targets in enumerate(sizes):
         links = tuple(random_links(rng, k, inputs, sizes, silent))
+        if delays:
+            links = tuple(random_delayed(rng, links, bits, input_max))
         most = [
             input_max if link.source == INPUT else (1 << bits[link.source]) - 1
             for link in links
@@ -210,6 +223,9 @@ def random_graph(rng, *, readout, input_max=2, debug=False, spike_bits=1):
         lanes, update_lanes = random_shape(rng, targets)
         shape = {"sources": len(most), "targets": targets, "lanes": lanes}
         array, weight = random_array(rng, **shape, weight_bits=rng.randint(1, 6), most=most)
+        if delays and rng.random() < 0.4:  # a delay a synapse
+            array = replace(array, max_delay=rng.choice([1, 3, 7]))
+        synapses.append(random_synapses(rng, array))
         spiking = not (analog and k in silent)
         neuron = random_neuron(rng, targets, acc_bits=array.acc_bits, spiking=spiking, spike_bits=bits[k])
         cores.append(
@@ -219,8 +235,15 @@ def random_graph(rng, *, readout, input_max=2, debug=False, spike_bits=1):
     params = AcceleratorParams(
         cores=tuple(cores), readout=readout, outputs=outputs, input_channels=inputs, debug=debug
     )
-    rows = [weight_rows(weight, core.array) for weight, core in zip(weights, cores, strict=True)]
-    return Chain(params, rows, quantised(params, weights, input_max))
+    rows = [weight_rows(w, core.array, d) for w, d, core in zip(weights, synapses, cores, strict=True)]
+    return Chain(params, rows, quantised(params, weights, input_max, synapses))
+
+
+def random_synapses(rng, array):
+    """Delays [target][source] of an array with delays; None of one without."""
+    if not array.max_delay:
+        return None
+    return [[rng.randint(0, array.max_delay) for _ in range(array.sources)] for _ in range(array.targets)]
 
 
 def random_outputs(rng, count, readout):
@@ -248,7 +271,26 @@ def random_links(rng, number, inputs, sizes, silent):
             yield LinkParams(source=source, channels=sizes[source], recurrent=True)
 
 
-def quantised(params, weights, input_max):
+def random_delayed(rng, links, spike_bits, input_max):
+    """The same links, most of them delayed, and sometimes the first of them once more."""
+    most = rng.choice([0, 1, 3, 3, 7])
+    for place, link in enumerate(links):
+        bits = input_max.bit_length() if link.source == INPUT else spike_bits[link.source]
+        if rng.random() < 0.7:
+            yield replace(link, delay_steps=random_delays(rng, link.channels, most), count_bits=bits)
+        else:
+            yield link
+        if not place and rng.random() < 0.4:
+            yield replace(link, delay_steps=random_delays(rng, link.channels, most), count_bits=bits)
+
+
+def random_delays(rng, channels, most):
+    """One for all channels, or any."""
+    same = rng.randint(0, most)
+    return tuple(same if same % 2 else rng.randint(0, most) for _ in range(channels))
+
+
+def quantised(params, weights, input_max, delays=None):
     """The network that `params` and `weights` are the hardware of."""
     populations = tuple(
         QuantisedPopulation(
@@ -266,21 +308,27 @@ def quantised(params, weights, input_max):
         name="random",
         inputs=(Input(name="input", shape=(params.channels,)),),
         populations=populations,
-        projections=tuple(projections(params, weights)),
+        projections=tuple(projections(params, weights, delays or [None] * len(weights))),
         outputs=tuple(params.cores[output].name for output in params.output_cores),
         input_max=input_max,
     )
 
 
-def projections(params, weights):
+def projections(params, weights, synapses):
     """A projection for every link: its columns of the core's weights."""
     for number, (core, weight) in enumerate(zip(params.cores, weights, strict=True)):
         columns = np.array(weight, np.int32)
+        rest = np.array(synapses[number], np.int64) if core.array.max_delay else None
         for place, link in enumerate(params.links(number)):
             part, columns = np.split(columns, [link.channels], axis=1)
+            delays = np.array(link.delay_steps, np.int64) if link.delay_steps else None
+            if rest is not None:  # a synapse's own delay comes behind that of its line
+                part_delays, rest = np.split(rest, [link.channels], axis=1)
+                delays = part_delays if delays is None else part_delays + delays
             if link.source == INPUT:
-                after = params.channels - link.first - link.channels
-                part = np.pad(part, ((0, 0), (link.first, after)))
+                around = (link.first, params.channels - link.first - link.channels)
+                part = np.pad(part, ((0, 0), around))
+                delays = delays if delays is None else np.pad(delays, [(0, 0)] * (delays.ndim - 1) + [around])
             source = "input" if link.source == INPUT else params.cores[link.source].name
             yield QuantisedProjection(
                 name=f"{source}->{core.name}.{place}",
@@ -288,4 +336,5 @@ def projections(params, weights):
                 target=core.name,
                 weight=part,
                 recurrent=link.recurrent,
+                delay_steps=delays,
             )

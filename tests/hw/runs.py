@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from spikeloom.hw.params import ReadoutKind
+from spikeloom.sim.engines.run import settle_cycles
 
 from .drivers import Bench, coin, token
 
@@ -48,7 +49,7 @@ def run_samples(
     stall=0.0,
     overlap=False,
     shuffle=True,
-    pause=0,
+    pause: int | None = 0,
     seed=0,
     probes=0,
     cut_after=None,
@@ -56,10 +57,13 @@ def run_samples(
     """Send samples one at a time (or, with `overlap`, without a pause) and take what comes out.
 
     `shuffle`: the events of a step in any order. `pause`: cycles after each sample, for cores that are
-    still busy when the output is done. `probes`: number of debug probes to record. `cut_after`: a reset after
-    that many cycles of a sample that is not finished; then the samples as usual.
+    still busy when the output is done (None: as many as that takes in small graphs). `probes`: number of
+    debug probes to record. `cut_after`: a reset after that many cycles of a sample that is not finished;
+    then the samples as usual.
     """
     bench, run = Bench(component), Run(probes=[[] for _ in range(probes)])
+    if pause is None:
+        pause = min(1000, settle_cycles(component.params))
     rng = random.Random(f"order {seed}")
     offered, ended = [], []
     started = [cut_after is None]

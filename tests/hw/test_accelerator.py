@@ -30,7 +30,18 @@ SHAPES = [
 ]
 
 
-def check(chain, x, *, gap=0.0, stall=0.0, overlap=False, shuffle=True, pause=0, seed=0, cut_after=None):
+def check(
+    chain,
+    x,
+    *,
+    gap=0.0,
+    stall=0.0,
+    overlap=False,
+    shuffle=True,
+    pause: int | None = 0,
+    seed=0,
+    cut_after=None,
+):
     """Tokens of all samples, and, where nothing waits from outside, their cycles."""
     params = chain.params
     run = run_samples(
@@ -120,6 +131,28 @@ def test_graded_spikes(seed, readout):
     run, golden = check(case, x, seed=seed, pause=2000, **how)
     if case.params.debug:
         check_probes(case.params, run, golden)
+
+
+@pytest.mark.parametrize("readout", READOUTS)
+@pytest.mark.parametrize("seed", range(8))
+def test_random_graphs_with_delays(seed, readout):
+    """Delay lines on first, skip, recurrent and input links; samples shorter and longer than the delays."""
+    rng = rng_of("delays", seed, readout)
+    graph = random_graph(
+        rng,
+        readout=readout,
+        input_max=rng.choice([1, 3]),
+        debug=seed % 4 > 1,
+        spike_bits=rng.choice([1, 3]),
+        delays=True,
+    )
+    x = random_samples(rng, graph, samples=3, steps=rng.choice([1, 6, 9]))
+    how = {"shuffle": False}
+    if seed % 2:
+        how = {"gap": 0.3, "stall": rng.choice([0.3, 0.8]), "overlap": rng.random() < 0.5}
+    run, golden = check(graph, x, seed=seed, pause=None, **how)
+    if graph.params.debug:
+        check_probes(graph.params, run, golden)
 
 
 def check_probes(params, run, golden):

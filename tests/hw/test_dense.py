@@ -11,10 +11,11 @@ from .test_accumulators import SHAPES
 
 
 class Run:
-    """Steps (lists of source indices) through an array; swept sums, cycles of what was taken and swept."""
+    """Samples of steps (lists of source indices) through an array; swept sums, cycles of what was taken."""
 
-    def __init__(self, array, steps, *, gap=None, ready=1.0, seed=0):
-        self.array, self.steps = array, steps
+    def __init__(self, array, samples, *, gap=None, ready=1.0, seed=0):
+        self.array, self.samples = array, samples
+        self.steps = [step for sample in samples for step in sample]
         self.bench = Bench(array)
         self.taken, self.starts, self.sweep = [], [], []
         rng = random.Random(seed)
@@ -26,7 +27,7 @@ class Run:
 
         async def send(ctx):
             await self.bench.put(ctx, array.events, self.tokens(), gap=gap, taken=self.taken)
-            while len(self.sweep) < len(steps) * array.accumulators.sweep_groups:
+            while len(self.sweep) < len(self.steps) * array.accumulators.sweep_groups:
                 await ctx.tick()
             for _ in range(8):
                 await ctx.tick()
@@ -40,20 +41,22 @@ class Run:
         self.bench.run(send, background=[*watches, be_ready])
 
     def tokens(self):
-        for number, events in enumerate(self.steps):
-            for source in events:
-                yield token(source)
-            yield token(tick=1, last=number == len(self.steps) - 1)
+        for sample in self.samples:
+            for number, events in enumerate(sample):
+                for source in events:
+                    yield token(source)
+                yield token(tick=1, last=number == len(sample) - 1)
 
     def sums(self):
         """Accumulators of every step."""
         groups = self.array.accumulators.sweep_groups
         assert len(self.sweep) == len(self.steps) * groups
-        for step in range(len(self.steps)):
+        lasts = [number == len(sample) - 1 for sample in self.samples for number in range(len(sample))]
+        for step, last in enumerate(lasts):
             rows = self.sweep[step * groups : (step + 1) * groups]
             assert [row[1] for row in rows] == list(range(groups))
             assert [row[4] for row in rows] == [0] * (groups - 1) + [1]
-            assert {row[5] for row in rows} == {step == len(self.steps) - 1}
+            assert {row[5] for row in rows} == {last}
             values = [0 if row[3] else value for row in rows for value in list(row[2])]
             yield values[: self.array.params.targets]
 
@@ -71,7 +74,7 @@ def check(rng, *, sources, targets, lanes, update_lanes, weight_bits, **run):
         rng, sources=sources, targets=targets, lanes=lanes, weight_bits=weight_bits, input_max=8
     )
     dense = DenseArray(array, weight_rows(weights, array), update_lanes=update_lanes)
-    found = list(Run(dense, steps, **run).sums())
+    found = list(Run(dense, [steps], **run).sums())
     for step, events in enumerate(steps):
         expected = [sum(weights[target][source] for source in events) for target in range(targets)]
         assert found[step] == expected, f"step {step}: {events}"
@@ -98,7 +101,7 @@ def test_an_event_takes_a_cycle_a_group(targets, lanes):
     rng = random.Random(0)
     array, weights = random_array(rng, sources=5, targets=targets, lanes=lanes, weight_bits=3, input_max=4)
     dense = DenseArray(array, weight_rows(weights, array), update_lanes=lanes)
-    run = Run(dense, [[0, 1, 2, 3, 4, 0, 1]])
+    run = Run(dense, [[[0, 1, 2, 3, 4, 0, 1]]])
     start = run.taken[0] - array.groups + 1
     assert run.taken[:-1] == [start + (k + 1) * array.groups - 1 for k in range(7)]
     assert run.taken[-1] == run.taken[-2] + 1

@@ -42,7 +42,7 @@ class Case:
     gap: float = 0.0
     stall: float = 0.0
     overlap: bool = False
-    features: Features = Features(conv=False, delays=False)  # noqa: RUF009 - frozen
+    features: Features = Features(conv=False)  # noqa: RUF009 - frozen
 
 
 # Cases that once failed; they are run for good.
@@ -78,12 +78,15 @@ def check(case: Case) -> None:
         delays = None if p.delay_steps is None else p.delay_steps.shape
         note(f"{p.name} {p.weight.shape} recurrent={p.recurrent} conv={p.conv} delays={delays}")
     lanes, update_lanes = lanes_of(rng, network)
-    plan = make_plan(
-        network,
-        PlanOptions(
-            population_lanes=lanes, population_update_lanes=update_lanes, readout=case.readout, debug=True
-        ),
+    narrow = any(population.weight_bits == 1 for population in network.populations)
+    options = PlanOptions(
+        population_lanes=lanes,
+        population_update_lanes=update_lanes,
+        delays=rng.choice(["auto", "array"] if narrow else ["auto", "array", "lines"]),
+        readout=case.readout,
+        debug=True,
     )
+    plan = make_plan(network, options)
     source = np.random.default_rng(case.seed)
     shape = (case.samples, case.steps, sum(item.size for item in network.inputs))
     x = source.binomial(case.input_max, rng.choice([0.05, 0.2, 0.6, 0.95]), size=shape).astype(np.uint8)

@@ -1,0 +1,58 @@
+"""What a step of a delayed array adds up to, on its way to the neurons while the next steps are added.
+
+The interface and the sweep are those of hw/accumulators.py, but nothing is added here: a step's sums come
+ready, group by group, the last one with `swap`.
+"""
+
+from __future__ import annotations
+
+from amaranth import Cat, Module, Signal
+from amaranth.lib.memory import Memory
+
+from .accumulators import MemoryAccumulators, RegisterAccumulators
+from .params import ArrayParams
+
+__all__ = ["DELAYED_LEAD_CYCLES", "MemoryBank", "RegisterBank", "delay_bank", "delayed_free_cycles"]
+
+DELAYED_LEAD_CYCLES = 6
+"""Cycles from taking a tick off the stream to its `swap`."""
+
+
+def delayed_free_cycles(params: ArrayParams, sweep_groups: int) -> int:
+    """Number of the group at which a sweep gives `free`: the next swap then comes behind the last group."""
+    return max(0, sweep_groups - 1 - params.groups - DELAYED_LEAD_CYCLES)
+
+
+def delay_bank(params: ArrayParams, *, update_lanes: int) -> RegisterBank | MemoryBank:
+    """The bank that fits the array."""
+    kind = RegisterBank if params.groups == 1 else MemoryBank
+    return kind(params, update_lanes=update_lanes, row_bits=params.lanes * params.acc_bits)
+
+
+class RegisterBank(RegisterAccumulators):
+    """One group: a register that shifts out."""
+
+    @property
+    def _early_free(self) -> int:
+        return delayed_free_cycles(self.params, self.sweep_groups)
+
+    def elaborate(self, platform):
+        m = Module()
+        self._shift_out(m, self.row)
+        return m
+
+
+class MemoryBank(MemoryAccumulators):
+    """Several groups: two banks of a memory."""
+
+    @property
+    def _early_free(self) -> int:
+        return delayed_free_cycles(self.params, self.sweep_groups)
+
+    def _add(self, m: Module, memory: Memory, bank: Signal) -> None:
+        write = memory.write_port()
+        m.d.comb += [
+            write.addr.eq(Cat(self.group, bank)),
+            write.en.eq(self.add),
+            write.data.as_value().eq(self.row),
+        ]

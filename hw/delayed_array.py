@@ -1,0 +1,178 @@
+"""Synaptic array with a delay beside each weight: a ring of future accumulators.
+
+An event adds each of its weights to the accumulator of the step in which it is to arrive. Each lane has a
+memory of its own, so its weight can go to any step; a tick takes out the accumulators of the step that is
+due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from .accumulators import sweep_cycles
+from .delay_bank import DELAYED_LEAD_CYCLES, delay_bank
+from .params import ArrayParams, bits_for_unsigned
+from .signatures import event_stream, sweep_signature
+from .update_memory import UpdateMemory
+from .weight_memory import WeightMemory
+
+__all__ = ["DelayedArray"]
+
+_ROW_CYCLES = 1 + WeightMemory.READ_CYCLES  # from an event to its row
+
+
+class DelayedArray(wiring.Component):
+    """Synaptic array whose synapses delay by 0 .. `params.max_delay` time steps.
+
+    Streams
+    -------
+    events : in, `event_stream(params.sources)`
+    sweep : out, `sweep_signature(update_lanes, groups, acc_bits)`; begins with `start` when `sweep_ready`
+
+    An event and a tick take `params.groups` cycles each; a sample's last tick is followed by
+    ``max_delay * groups`` cycles in which nothing is taken: what is due later is cleared.
+    """
+
+    events: Any
+    sweep: Any
+    sweep_ready: Signal
+    start: Signal
+
+    def __init__(self, params: ArrayParams, rows: Sequence[int], *, update_lanes: int):
+        self.params = params
+        self.slots = params.max_delay + 1
+        self.memory = WeightMemory(rows, count=params.rows, row_bits=params.row_bits)
+        self.accumulators = delay_bank(params, update_lanes=update_lanes)
+        group, slot = bits_for_unsigned(params.groups - 1), bits_for_unsigned(self.slots - 1)
+        # an event's group is added; a tick's is taken out; else, with `clear`, it is just emptied
+        self._access = data.StructLayout(
+            {"add": 1, "tick": 1, "clear": 1, "final": 1, "last": 1, "group": group, "slot": slot}
+        )
+        super().__init__(
+            {
+                "events": In(event_stream(params.sources)),
+                "sweep": Out(sweep_signature(update_lanes, self.accumulators.sweep_groups, params.acc_bits)),
+                "sweep_ready": In(1),
+                "start": Out(1),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from taking a tick to the first strobe of its sweep, when nothing waits."""
+        return DELAYED_LEAD_CYCLES + sweep_cycles(self.params)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = self.memory
+        m.submodules.accumulators = bank = self.accumulators
+        wiring.connect(m, wiring.flipped(self.sweep), bank.sweep)
+        m.d.comb += [bank.sweep_ready.eq(self.sweep_ready), self.start.eq(bank.start)]
+        access = Signal(self._access)
+        self._take(m, access)
+        self._fetch(m, access)
+        stages = [access]
+        for age in range(DELAYED_LEAD_CYCLES):
+            held = Signal(self._access, name=f"access_{age + 1}")
+            m.d.sync += held.eq(stages[-1])
+            stages.append(held)
+        lanes = self._lanes(m, stages[_ROW_CYCLES], stages[_ROW_CYCLES + 1])
+        self._take_out(m, stages[-1], lanes)
+        return m
+
+    def _take(self, m: Module, access: Any) -> None:
+        """Take tokens group by group; after a sample and a reset, clear."""
+        token, groups = self.events.payload, self.params.groups
+        group, slot = Signal(bits_for_unsigned(groups - 1)), Signal(range(self.slots))
+        left = Signal(range(self.slots + 1), init=self.slots)  # slots to clear
+        blocked = Signal()  # a tick is on its way or its sweep still reads
+        taking = Signal()
+        m.d.comb += [
+            taking.eq(self.events.valid & (left == 0) & ~(token.tick & blocked)),
+            access.add.eq(taking & ~token.tick),
+            access.tick.eq(taking & token.tick),
+            access.clear.eq(left != 0),
+            access.final.eq(group == groups - 1),
+            access.last.eq(token.last),
+            access.group.eq(group),
+            access.slot.eq(slot),
+            self.events.ready.eq((left == 0) & ~(token.tick & blocked) & access.final),
+        ]
+        with m.If(taking | access.clear):
+            m.d.sync += group.eq(Mux(access.final, 0, group + 1))
+        with m.If(self.accumulators.free):
+            m.d.sync += blocked.eq(0)
+        with m.If((access.tick | access.clear) & access.final):
+            m.d.sync += slot.eq(Mux(slot == self.slots - 1, 0, slot + 1))
+            with m.If(access.tick):
+                m.d.sync += [blocked.eq(1), left.eq(Mux(token.last, self.slots - 1, 0))]
+            with m.Else():
+                m.d.sync += left.eq(left - 1)
+
+    def _fetch(self, m: Module, access: Any) -> None:
+        """Row address: group-major, one addition."""
+        base = Signal(range(max(2, self.params.rows)))
+        address = Signal.like(self.memory.address, reset_less=True)
+        if self.params.groups > 1:
+            with m.If(access.add):
+                m.d.sync += base.eq(Mux(access.final, 0, base + self.params.sources))
+        m.d.sync += address.eq(self.events.payload.index + base)
+        m.d.comb += self.memory.address.eq(address)
+
+    def _lanes(self, m: Module, now: Any, issue: Any) -> list[UpdateMemory]:
+        """A memory a lane; `now` is the access that belongs to the row, `issue` the same a cycle later."""
+        params = self.params
+        group_bits = (params.groups - 1).bit_length()
+        operand = data.StructLayout(
+            {"weight": signed(params.weight_bits + (params.weight_bits == 1)), "add": 1}
+        )
+        lanes = []
+        for lane in range(params.lanes):
+            ring = UpdateMemory(
+                width=params.acc_bits, depth=self.slots << group_bits, operand=operand, update=self._update
+            )
+            m.submodules[f"lane_{lane}"] = ring
+            lanes.append(ring)
+            raw = self.memory.row[lane * params.lane_bits : (lane + 1) * params.lane_bits]
+            weight = Signal(operand["weight"].shape, name=f"weight_{lane}", reset_less=True)
+            due = Signal(range(2 * self.slots), name=f"due_{lane}")
+            slot = Signal(range(self.slots), name=f"slot_{lane}", reset_less=True)
+            m.d.comb += due.eq(now.slot + Mux(now.add, raw[params.weight_bits :], 0))
+            m.d.sync += [
+                weight.eq(self._weight(raw) & now.add.replicate(len(weight))),
+                slot.eq(Mux(due >= self.slots, due - self.slots, due)),
+            ]
+            m.d.comb += [
+                ring.strobe.eq(issue.add | issue.tick | issue.clear),
+                ring.address.eq(Cat(issue.group[:group_bits], slot)),
+                ring.operand.weight.eq(weight),
+                ring.operand.add.eq(issue.add),
+            ]
+        return lanes
+
+    def _weight(self, raw: Value) -> Value:
+        bits = self.params.weight_bits
+        return Cat(Const(1, 1), raw[0]) if bits == 1 else raw[:bits]
+
+    def _update(self, word: Value, operand: Any) -> Value:
+        """Add; what is taken out or cleared, whose weight is 0, becomes 0."""
+        return (word & operand.add.replicate(len(word))).as_signed() + operand.weight
+
+    def _take_out(self, m: Module, now: Any, lanes: list[UpdateMemory]) -> None:
+        """The accumulators of a tick go to the bank."""
+        bank = self.accumulators
+        m.d.comb += [
+            bank.add.eq(now.tick),
+            bank.group.eq(now.group),
+            bank.row.eq(Cat(lane.old for lane in lanes)),
+            bank.swap.eq(now.tick & now.final),
+            bank.swap_last.eq(now.last),
+        ]
+
+
+assert DELAYED_LEAD_CYCLES == _ROW_CYCLES + 1 + UpdateMemory.READ_CYCLES
