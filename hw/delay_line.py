@@ -45,7 +45,7 @@ class DelayLine(wiring.Component):
         A channel has at most ``2**count_bits - 1`` events in a step.
     """
 
-    SCAN_CYCLES = 6  # from the cycle of a scanned word to its strobe at the serialiser
+    SCAN_CYCLES = 7  # from the cycle of a scanned word to its strobe at the serialiser
 
     i: Any
     o: Any

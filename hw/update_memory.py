@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
-from amaranth import Module, Mux, Signal, Value, unsigned
+from amaranth import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.hdl import ShapeLike
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
@@ -32,7 +33,10 @@ class UpdateMemory(wiring.Component):
         Of the word and the operand (Amaranth values); one level of logic behind a register.
     """
 
-    READ_CYCLES = 2  # the memory's own register, and one behind it for the clock rate
+    READ_CYCLES = (
+        3  # the memory's own register, one behind it for the clock rate, the choice of a forwarded word
+    )
+    _AGES = (1, 2, 3, 4)  # cycles after the strobe; in the last the word is written
 
     strobe: Signal
     address: Signal
@@ -62,41 +66,42 @@ class UpdateMemory(wiring.Component):
         m = Module()
         m.submodules.memory = memory = Memory(shape=unsigned(self.width), depth=self.depth, init=[])
         read, write = memory.read_port(), memory.write_port()
-        strobes = [self.strobe, *(Signal(name=f"strobe_{k}") for k in (1, 2, 3))]
-        addresses = [self.address, *(self._held(self.address, f"address_{k}") for k in (1, 2, 3))]
-        for age in range(3):
-            m.d.sync += [strobes[age + 1].eq(strobes[age]), addresses[age + 1].eq(addresses[age])]
-        operand = self._held(self.operand, "operand_1")
-        m.d.sync += [operand.eq(self.operand), self.current.eq(operand)]
-        # what the latest update wrote, and the one before it
-        new, before = Signal(self.width, reset_less=True), Signal(self.width, reset_less=True)
-        m.d.sync += [new.eq(self.update(self.old, self.current)), before.eq(new)]
-        m.d.comb += [
-            self.done.eq(strobes[2]),
-            read.addr.eq(self.address),
-            write.addr.eq(addresses[3]),
-            write.data.eq(new),
-            write.en.eq(strobes[3]),
+        strobes = [self.strobe, *(Signal(name=f"strobe_{age}") for age in self._AGES)]
+        addresses = [self.address, *(self._held(self.address, f"address_{age}") for age in self._AGES)]
+        operands = [
+            self.operand,
+            *(self._held(self.operand, f"operand_{age}") for age in (1, 2)),
+            self.current,
         ]
-        self._forward(m, read.data, new, before, strobes, addresses)
+        for history in (strobes, addresses, operands):
+            m.d.sync += [after.eq(before) for before, after in pairwise(history)]
+        word = Signal(self.width, reset_less=True)  # nothing before it: it can be the RAM's own register
+        written = [Signal(self.width, name=f"written_{k}", reset_less=True) for k in range(3)]
+        m.d.sync += [word.eq(read.data), written[0].eq(self.update(self.old, self.current))]
+        m.d.sync += [after.eq(before) for before, after in pairwise(written)]
+        m.d.comb += [
+            self.done.eq(strobes[self.READ_CYCLES]),
+            read.addr.eq(self.address),
+            write.addr.eq(addresses[-1]),
+            write.data.eq(written[0]),
+            write.en.eq(strobes[-1]),
+        ]
+        same = [
+            strobe & (address == self.address) for strobe, address in zip(strobes, addresses, strict=True)
+        ]
+        self._forward(m, word, written, same[1:])
         return m
 
-    def _forward(
-        self,
-        m: Module,
-        word: Value,
-        new: Signal,
-        before: Signal,
-        strobes: list[Signal],
-        addresses: list[Signal],
-    ) -> None:
+    def _forward(self, m: Module, word: Signal, written: list[Signal], same: list[Value]) -> None:
         """Take the word from an update that has not been written when this one reads."""
-        same = [Signal(name=f"same_{age}") for age in (1, 2, 3)]
-        for age in (1, 2, 3):
-            m.d.sync += same[age - 1].eq(strobes[age] & (addresses[age] == self.address))
-        same_next, held = Signal(), Signal(self.width, reset_less=True)
-        m.d.sync += [same_next.eq(same[0]), held.eq(Mux(same[1], new, Mux(same[2], before, word)))]
-        m.d.comb += self.old.eq(Mux(same_next, new, held))
+        flags = [Signal(len(same), name=f"same_{age}") for age in (1, 2, 3)]
+        m.d.sync += [flags[0].eq(Cat(*same)), flags[1].eq(flags[0]), flags[2].eq(flags[1])]
+        latest: Value = word
+        for update, flag in reversed(list(zip(written, flags[1][1:], strict=True))):
+            latest = Mux(flag, update, latest)
+        held = Signal(self.width, reset_less=True)
+        m.d.sync += held.eq(latest)
+        m.d.comb += self.old.eq(Mux(flags[2][0], written[0], held))
 
     @staticmethod
     def _held(of: Any, name: str) -> Any:
