@@ -89,11 +89,30 @@ def convert(component: Component, *, name: str = TOP) -> Rtl:
     )
     # Amaranth names element 3 of an array x[3]; Yosys (abc9) confuses that with bit 3 of x.
     text = re.sub(r"\\\S*\[\d+\]\S*", lambda found: found[0].replace("[", "_").replace("]", ""), text)
+    text = _MODULE.sub(lambda found: _collisions_free(found[0]), text)
     # Yosys takes port 0 for no port and would print it last.
     text = re.sub(
         r"(?m)^(  wire .*(?:input|output|inout) )(\d+)", lambda found: f"{found[1]}{int(found[2]) + 1}", text
     )
     return Rtl(logic=text, memories={names[memory.placeholder]: memory for memory in platform.memories})
+
+
+_MODULE = re.compile(r"(?ms)^module .*?^end$")
+
+
+def _collisions_free(module: str) -> str:
+    """Let a memory with the attribute ``no_rw_check`` give anything for a word that is being written.
+
+    Amaranth promises the old word, for which Yosys builds logic between a block RAM and its output register.
+    """
+    if "attribute \\no_rw_check 1" not in module:
+        return module
+    return re.sub(
+        r"(parameter \\COLLISION_X_MASK )(\d+)'0+$",
+        lambda found: f"{found[1]}{found[2]}'{'1' * int(found[2])}",
+        module,
+        flags=re.MULTILINE,
+    )
 
 
 def _module_names(text: str, memories: list[ExternalMemory]) -> dict[str, str]:

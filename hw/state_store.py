@@ -45,6 +45,8 @@ class StateStore(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        if not self.width:  # neurons without state; Yosys takes no memory of that width
+            return m
         read = self._registers(m) if self.groups == 1 else self._memory(m)
         zero = Signal()
         m.d.sync += [zero.eq(self.r_zero), self.r_data.eq(read)]
