@@ -105,7 +105,7 @@ def _collisions_free(module: str) -> str:
 
     Amaranth promises the old word, for which Yosys builds logic between a block RAM and its output register.
     """
-    if "attribute \\no_rw_check 1" not in module:
+    if "attribute \\no_rw_check " not in module:
         return module
     return re.sub(
         r"(parameter \\COLLISION_X_MASK )(\d+)'0+$",

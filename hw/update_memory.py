@@ -66,7 +66,7 @@ class UpdateMemory(wiring.Component):
         m = Module()
         # a word that is read while it is written is forwarded: what the memory then gives does not matter
         m.submodules.memory = memory = Memory(
-            shape=unsigned(self.width), depth=self.depth, init=[], attrs={"no_rw_check": 1}
+            shape=unsigned(self.width), depth=self.depth, init=[], attrs={"no_rw_check": "1"}
         )
         read, write = memory.read_port(), memory.write_port()
         strobes = [self.strobe, *(Signal(name=f"strobe_{age}") for age in self._AGES)]

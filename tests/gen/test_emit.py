@@ -292,3 +292,32 @@ def test_verilog_has_an_image_for_every_weight_memory():
     assert {"accelerator_core_layer_1_array_memory_weights.mem"} <= set(images)
     assert "output" in verilog
     assert "probe_1__spikes" in verilog
+
+
+def test_a_memory_may_give_anything_for_a_word_that_is_written():
+    """Only one that asks for it: Yosys then builds no logic behind its block RAM."""
+
+    class Two(wiring.Component):
+        data: Signal
+
+        def __init__(self):
+            super().__init__({"data": Out(8)})
+
+        def elaborate(self, platform):
+            m = Module()
+            for name, attrs in (("kept", {}), ("free", {"no_rw_check": "1"})):
+                memory = Memory(shape=unsigned(4), depth=16, init=[], attrs=attrs)
+                inner = Module()
+                inner.submodules.memory = memory
+                write, read = memory.write_port(), memory.read_port()
+                inner.d.comb += [write.en.eq(1), write.data.eq(read.data + 1)]
+                m.submodules[name] = inner
+                m.d.comb += self.data[:4].eq(read.data) if name == "kept" else self.data[4:].eq(read.data)
+            return m
+
+    text = convert(Two()).rtlil()
+    masks = {
+        name: re.findall(r"COLLISION_X_MASK 1'(\d)", module)
+        for name, module in re.findall(r"(?ms)^module \\\w*(kept|free)$(.*?)^end$", text)
+    }
+    assert masks == {"kept": ["0"], "free": ["1"]}

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from spikeloom.gen.rtl import convert
 from spikeloom.hw.state_store import StateStore
 
 from .drivers import Bench
@@ -56,3 +57,8 @@ def test_a_group_is_read_right_after_its_write():
         assert ctx.get(store.r_data) == 0x33
 
     bench.run(traffic)
+
+
+def test_neurons_without_state_have_no_memory():
+    """Yosys stops at a memory that is 0 bits wide."""
+    assert "memory width" not in convert(StateStore(width=0, groups=3)).rtlil()
