@@ -1,8 +1,8 @@
 """Which spikes feed which core: projections of the network become links between cores.
 
 Does not choose lanes or memories. All inputs share one stream: their channels follow each other in the order
-of the network's inputs, so all projections from inputs into a population are one link; only those whose
-synapses have delays of their own, on delay lines, are several.
+of the network's inputs, so all projections from inputs into a population are one link; several are a matrix.
+Only those whose synapses have delays of their own, on delay lines, are several links.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ from itertools import accumulate
 import numpy as np
 
 from ..hw.params import INPUT, LinkParams
+from .convolution import unrolled
 from .delay_forms import DelayedPart, DelayForm, delay_form, delayed_parts
 from .errors import UserError
 from .ir import QuantisedNetwork, QuantisedProjection
-from .neuron_order import population_order
+from .neuron_order import population_order, several_inputs
 
 _Values = Callable[[QuantisedProjection, int | None], np.ndarray]
 
 __all__ = ["CoreWiring", "input_channels", "link_delays", "link_weights", "wire_cores"]
+
+MAX_UNROLLED = 1 << 22
+"""Synapses of a convolution that becomes a matrix, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +86,9 @@ def _of_links(network: QuantisedNetwork, wiring: CoreWiring, values: _Values) ->
                 first = slices[projection.source].start - link.first if link.source == INPUT else 0
                 delay = link.delay_steps[first] if link.delay_steps else 0
             matrices.append(values(projection, delay))
+        if link.conv is None:
+            pairs = zip((by_name[name].conv for name in names), matrices, strict=True)
+            matrices = [matrix if conv is None else unrolled(matrix, conv) for conv, matrix in pairs]
         if len(names) > 1:
             matrices = [_from_inputs(network, link, [by_name[name] for name in names], matrices)]
         parts += matrices
@@ -150,7 +157,7 @@ def _input_links(
     for together in ([whole] if whole else []) + [[part] for part in split]:
         taken = [slices[part.projection.source] for part in together]
         first, end = min(part.start for part in taken), max(part.stop for part in taken)
-        conv = together[0].projection.conv
+        conv = None if several_inputs(network, target) else together[0].projection.conv
         delays = np.zeros(end - first, np.int64)
         for part, place in zip(together, taken, strict=True):
             if part.delay_steps:
@@ -175,12 +182,12 @@ def _check_inputs(target: str, projections: list[QuantisedProjection]) -> None:
             raise UserError(
                 f"Population {target} takes two projections from input {projection.source}; add them up"
             )
-    convolutions = [projection for projection in different if projection.conv is not None]
-    if convolutions and len(different) > 1:
-        raise UserError(
-            f"Projection {convolutions[0].name} is a convolution of an input, and population {target} takes"
-            " further inputs; one input, or matrices, would be accepted"
-        )
+    for projection in different if len(different) > 1 else ():
+        if projection.conv is not None and projection.targets * projection.sources > MAX_UNROLLED:
+            raise UserError(
+                f"Projection {projection.name} is a convolution of an input, and population {target} takes"
+                f" further inputs: as a matrix it has over {MAX_UNROLLED} synapses; one input is accepted"
+            )
 
 
 def _input_slices(network: QuantisedNetwork) -> dict[str, slice]:

@@ -12,7 +12,14 @@ import numpy as np
 from ..hw.params import AcceleratorParams, CoreParams, DecayParams, NeuronParams, PerNeuron
 from .ir import QuantisedNetwork
 
-__all__ = ["in_hardware_order", "in_user_order", "neuron_order", "output_order", "population_order"]
+__all__ = [
+    "in_hardware_order",
+    "in_user_order",
+    "neuron_order",
+    "output_order",
+    "population_order",
+    "several_inputs",
+]
 
 FIELDS = ("threshold", "reset_value", "bias", "leak", "v_min")
 
@@ -24,8 +31,17 @@ def neuron_order(core: CoreParams) -> np.ndarray | None:
 
 def population_order(network: QuantisedNetwork, name: str) -> np.ndarray | None:
     """The same for a population of a network, before it is a core."""
-    maps = [p.conv.target_shape for p in network.into(name) if p.conv is not None]
+    into = network.into(name)
+    if several_inputs(network, name):
+        into = tuple(p for p in into if p.source not in {item.name for item in network.inputs})
+    maps = [p.conv.target_shape for p in into if p.conv is not None]
     return _map_order(maps[0] if maps else None)
+
+
+def several_inputs(network: QuantisedNetwork, name: str) -> bool:
+    """Whether several inputs feed a population: they share a link, and their convolutions become matrices."""
+    inputs = {item.name for item in network.inputs}
+    return sum(p.source in inputs for p in network.into(name)) > 1
 
 
 def _map_order(shape: tuple[int, int, int] | None) -> np.ndarray | None:

@@ -245,6 +245,21 @@ class CoreParams:
         return max([0, *lines, slots * self.array.groups + 8 if slots > 1 else 0])
 
     @property
+    def step_cycles(self) -> int:
+        """Cycles, at most, in which every source sends one event."""
+        if not self.convolutions:
+            return self.array.rows
+        cycles = 0
+        for link in self.links:
+            if link.conv is None:
+                cycles += self.link_rows(link)
+                continue
+            axes = (link.conv.rows, link.conv.columns)
+            lines, columns = (sum(max(1, len(axis.taps(k))) for k in range(axis.size)) for axis in axes)
+            cycles += link.conv.channels * lines * columns * link.conv.tap_rows(self.array.lanes)
+        return cycles
+
+    @property
     def event_cycles(self) -> int:
         """Cycles of the longest event."""
         longest = [self.array.groups] if not all(link.conv for link in self.links) or not self.links else []

@@ -188,7 +188,4 @@ def limit_cycles(params: AcceleratorParams, x: np.ndarray, options: EngineOption
 def _step_cycles(params: AcceleratorParams) -> int:
     """More cycles than a step takes in which every neuron spikes as often as it can."""
     most = max(core.neuron.spike_max for core in params.cores)
-    return sum(
-        most * (core.array.sources * core.event_cycles + 4 * core.neuron.neurons) + 64
-        for core in params.cores
-    )
+    return sum(most * (core.step_cycles + 4 * core.neuron.neurons) + 64 for core in params.cores)

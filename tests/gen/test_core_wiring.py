@@ -1,15 +1,19 @@
 """Graphs of populations become links between cores."""
 
+import random
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from spikeloom.gen.convolution import unrolled
 from spikeloom.gen.core_wiring import input_channels, link_delays, link_weights, wire_cores
 from spikeloom.gen.delay_forms import DelayForm, delay_form, delay_note
 from spikeloom.gen.errors import UserError
 from spikeloom.gen.ir import Input, QuantisedProjection
 from spikeloom.hw.params import INPUT, LinkParams
 
+from ..hw.convolutions import random_conv
+from ..hw.convolutions import unrolled as expected_matrix
 from .chains import quantised_chain
 
 CHAIN = quantised_chain([3, 4, 2])
@@ -181,3 +185,12 @@ def test_the_cheaper_form_is_chosen():
     assert delay_form(many, "layer.2") is DelayForm.ARRAY
     assert "lines: " in (delay_note(many, "layer.2", DelayForm.ARRAY) or "")
     assert delay_note(wide, "layer.2", DelayForm.LINES) is None
+
+
+def test_a_convolution_beside_another_input_is_a_matrix():
+    """Tap by tap the same, in whatever geometry."""
+    for seed in range(20):
+        rng = random.Random(seed)
+        conv = random_conv(rng)
+        kernel = np.random.default_rng(seed).integers(-8, 8, conv.kernel_shape).astype(np.int32)
+        np.testing.assert_array_equal(unrolled(kernel, conv), expected_matrix(conv, kernel))

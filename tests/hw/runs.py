@@ -123,7 +123,7 @@ def run_samples(
         names = [name for name in probe.signature.members if name != "valid"]
         values = [getattr(probe, name) for name in names]
         watches.append(bench.watch(probe.valid, values, recorder(records, names)))
-    bench.run(send, take, background=watches, limit_cycles=100_000)
+    bench.run(send, take, background=watches, limit_cycles=50_000 + 2 * pause * len(x))
     return run
 
 

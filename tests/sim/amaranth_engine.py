@@ -16,6 +16,9 @@ from ..hw.runs import run_samples
 
 __all__ = ["run_amaranth"]
 
+MOST_PAUSE_CYCLES = 2000
+"""After a sample: more than these networks take; the bound is far above that with graded, delayed spikes."""
+
 
 def run_amaranth(
     plan: Plan,
@@ -37,7 +40,7 @@ def run_amaranth(
         overlap=overlap,
         shuffle=bool(gap or stall),
         seed=seed,
-        pause=settle_cycles(params),
+        pause=min(MOST_PAUSE_CYCLES, settle_cycles(params)),
         probes=len(params.cores),
     )
     form = out_format(params)
