@@ -24,6 +24,7 @@ from .weight_memory import WeightMemory
 __all__ = ["DelayedArray"]
 
 _ROW_CYCLES = 1 + WeightMemory.READ_CYCLES  # from an event to its row
+_SLOT_CYCLES = 2  # from a row to the slots that its delays lead to
 
 
 class DelayedArray(wiring.Component):
@@ -81,7 +82,7 @@ class DelayedArray(wiring.Component):
             held = Signal(self._access, name=f"access_{age + 1}")
             m.d.sync += held.eq(stages[-1])
             stages.append(held)
-        lanes = self._lanes(m, stages[_ROW_CYCLES], stages[_ROW_CYCLES + 1])
+        lanes = self._lanes(m, stages[_ROW_CYCLES], stages[_ROW_CYCLES + _SLOT_CYCLES])
         self._take_out(m, stages[-1], lanes)
         return m
 
@@ -125,7 +126,7 @@ class DelayedArray(wiring.Component):
         m.d.comb += self.memory.address.eq(address)
 
     def _lanes(self, m: Module, now: Any, issue: Any) -> list[UpdateMemory]:
-        """A memory a lane; `now` is the access that belongs to the row, `issue` the same a cycle later."""
+        """A memory a lane; `now` is the access of the row, `issue` the same when its slots are known."""
         params = self.params
         group_bits = (params.groups - 1).bit_length()
         operand = data.StructLayout(
@@ -139,12 +140,16 @@ class DelayedArray(wiring.Component):
             m.submodules[f"lane_{lane}"] = ring
             lanes.append(ring)
             raw = self.memory.row[lane * params.lane_bits : (lane + 1) * params.lane_bits]
-            weight = Signal(operand["weight"].shape, name=f"weight_{lane}", reset_less=True)
-            due = Signal(range(2 * self.slots), name=f"due_{lane}")
+            gated, weight = (
+                Signal(operand["weight"].shape, name=f"{name}_{lane}", reset_less=True)
+                for name in ("gated", "weight")
+            )
+            due = Signal(range(2 * self.slots), name=f"due_{lane}", reset_less=True)
             slot = Signal(range(self.slots), name=f"slot_{lane}", reset_less=True)
-            m.d.comb += due.eq(now.slot + Mux(now.add, raw[params.weight_bits :], 0))
             m.d.sync += [
-                weight.eq(self._weight(raw) & now.add.replicate(len(weight))),
+                due.eq(now.slot + Mux(now.add, raw[params.weight_bits :], 0)),
+                gated.eq(self._weight(raw) & now.add.replicate(len(gated))),
+                weight.eq(gated),
                 slot.eq(Mux(due >= self.slots, due - self.slots, due)),
             ]
             m.d.comb += [
@@ -175,4 +180,4 @@ class DelayedArray(wiring.Component):
         ]
 
 
-assert DELAYED_LEAD_CYCLES == _ROW_CYCLES + 1 + UpdateMemory.READ_CYCLES
+assert DELAYED_LEAD_CYCLES == _ROW_CYCLES + _SLOT_CYCLES + UpdateMemory.READ_CYCLES
