@@ -17,7 +17,6 @@ from spikeloom.sim.verify import verify
 ROOT = Path(__file__).resolve().parents[2]
 SPOKEN = ROOT / "examples" / "spoken_digits"
 FSDD = ROOT.parent / "shared" / "data" / "fsdd" / "fsdd_logmel.npz"
-KINDS = ("recurrent",)
 
 pytestmark = [
     pytest.mark.skipif(not FSDD.exists(), reason="the spoken digits are not beside the project"),
@@ -46,7 +45,7 @@ def test_float_accuracy(kind: str, right: int, test_set: Samples) -> None:
     assert found == pytest.approx(right / 300, abs=0.5 / 300)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["recurrent", "delays"])
 def test_integers_lose_at_most_half_a_point_and_the_rtl_is_golden(
     kind: str, folder: Path, test_set: Samples, tmp_path: Path
 ) -> None:

@@ -57,16 +57,26 @@ def run_samples(
     """Send samples one at a time (or, with `overlap`, without a pause) and take what comes out.
 
     `shuffle`: the events of a step in any order. `pause`: cycles after each sample, for cores that are
-    still busy when the output is done (None: as many as that takes in small graphs). `probes`: number of
-    debug probes to record. `cut_after`: a reset after that many cycles of a sample that is not finished;
+    still busy when the output is done (None: until every probe has all of the sample's records, or without
+    probes as many as that takes in small graphs). `probes`: number of debug probes to record. `cut_after`: a reset after that many cycles of a sample that is not finished;
     then the samples as usual.
     """
     bench, run = Bench(component), Run(probes=[[] for _ in range(probes)])
+    watched = pause is None and probes > 0
     if pause is None:
-        pause = min(1000, settle_cycles(component.params))
+        params = component.params
+        pause = params.rest_cycles + 5 if probes else min(1000, settle_cycles(params))
     rng = random.Random(f"order {seed}")
     offered, ended = [], []
     started = [cut_after is None]
+
+    def busy(samples):
+        """Whether a core has not updated its last group of so many samples."""
+        steps = samples * len(x[0]) if watched else 0
+        return any(
+            len(records) < steps * -(-core.neuron.neurons // core.update_lanes)
+            for records, core in zip(run.probes, component.params.cores if steps else (), strict=False)
+        )
 
     async def send(ctx):
         if cut_after is not None:
@@ -75,6 +85,8 @@ def run_samples(
             await ctx.tick()
         for number, sample in enumerate(x):
             while not overlap and len(ended) < number:
+                await ctx.tick()
+            while not overlap and busy(number):
                 await ctx.tick()
             for _ in range(0 if overlap or not number else pause):
                 await ctx.tick()
@@ -113,6 +125,8 @@ def run_samples(
             run.cycles.append(taken[-1] - offered[number] + 1)
             ended.append(number)
         ctx.set(component.out.ready, 1)
+        while busy(len(x)):
+            await ctx.tick()
         for _ in range(20 + pause):
             _, _, valid = await ctx.tick().sample(component.out.valid)
             assert not valid, "a token after the last one"

@@ -9,15 +9,12 @@ from spikeloom.gen.emit import make_accelerator
 from spikeloom.gen.ir import QuantisedNetwork
 from spikeloom.gen.plan import Plan
 from spikeloom.sim.engines.probes import probe_words, read_probes
-from spikeloom.sim.engines.run import Design, EngineRun, settle_cycles
+from spikeloom.sim.engines.run import Design, EngineRun
 from spikeloom.sim.tokens import Tokens, out_format, read_output
 
 from ..hw.runs import run_samples
 
 __all__ = ["run_amaranth"]
-
-MOST_PAUSE_CYCLES = 2000
-"""After a sample: more than these networks take; the bound is far above that with graded, delayed spikes."""
 
 
 def run_amaranth(
@@ -40,7 +37,7 @@ def run_amaranth(
         overlap=overlap,
         shuffle=bool(gap or stall),
         seed=seed,
-        pause=min(MOST_PAUSE_CYCLES, settle_cycles(params)),
+        pause=None,
         probes=len(params.cores),
     )
     form = out_format(params)

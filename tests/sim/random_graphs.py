@@ -15,7 +15,7 @@ from ..hw.randoms import random_neuron
 
 __all__ = ["Features", "lanes_of", "random_network"]
 
-_MOST_NEURONS = 40  # of a map
+_MOST_NEURONS = 16  # of a map
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class _Draw:
     def input_shape(self) -> tuple[int, ...]:
         rng = self.rng
         if self.features.conv and rng.random() < 0.6:
-            return rng.randint(1, 3), rng.choice([1, *range(2, 6)]), rng.randint(1, 6)
+            return rng.randint(1, 3), rng.choice([1, 2, 3, 4]), rng.randint(1, 5)
         return (rng.randint(1, 9),)
 
     def draw_outputs(self) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ class Case:
     gap: float = 0.0
     stall: float = 0.0
     overlap: bool = False
-    features: Features = Features(conv=False)  # noqa: RUF009 - frozen
+    features: Features = Features()  # noqa: RUF009 - frozen
 
 
 # Cases that once failed; they are run for good.
