@@ -58,8 +58,8 @@ def run_samples(
 
     `shuffle`: the events of a step in any order. `pause`: cycles after each sample, for cores that are
     still busy when the output is done (None: until every probe has all of the sample's records, or without
-    probes as many as that takes in small graphs). `probes`: number of debug probes to record. `cut_after`: a reset after that many cycles of a sample that is not finished;
-    then the samples as usual.
+    probes as many as that takes in small graphs). `probes`: number of debug probes to record. `cut_after`:
+    a reset after that many cycles of a sample that is not finished; then the samples as usual.
     """
     bench, run = Bench(component), Run(probes=[[] for _ in range(probes)])
     watched = pause is None and probes > 0

@@ -62,7 +62,8 @@ class _Draw:
         """Add a population with all that feeds it from before, then perhaps its recurrence."""
         name, rng = f"pop{number}", self.rng
         first = rng.choice(self.speaking())
-        bits = rng.randint(1, 6)
+        # one bit has no zero for an input in between
+        bits = rng.randint(1 if len(self.inputs) == 1 else 2, 6)
         conv = self.convolution(self.shapes[first])
         shape = (rng.randint(1, 10),)
         if conv is not None:
