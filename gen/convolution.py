@@ -10,7 +10,7 @@ import numpy as np
 
 from ..hw.conv_params import AxisParams, ConvParams
 
-__all__ = ["convolve", "fan_out", "patches", "synapse_counts", "unrolled", "window_sums"]
+__all__ = ["convolve", "fan_out", "patches", "synapse_counts", "window_sums"]
 
 _CHUNK_VALUES = 1 << 18  # of the windows that are laid out at once: they stay in the cache
 _FEW_POSITIONS = 16  # below, positions make rows of one product instead of columns of many
@@ -81,23 +81,6 @@ def window_sums(kernel: np.ndarray, conv: ConvParams) -> np.ndarray:
     seen = kernel.sum(axis=1, dtype=kernel.dtype)
     rows, columns = (_seen(axis).astype(kernel.dtype) * axis.pool for axis in (conv.rows, conv.columns))
     return (rows @ seen @ columns.T).reshape(-1)
-
-
-def unrolled(kernel: np.ndarray, conv: ConvParams) -> np.ndarray:
-    """Matrix (targets, sources) of a convolution, zero where there is no synapse."""
-    matrix = np.zeros((conv.targets, conv.sources), kernel.dtype)
-    source, target = np.arange(conv.sources), np.arange(conv.targets)
-    source, target = source.reshape(conv.source_shape), target.reshape(conv.target_shape)
-    share = conv.channels // conv.groups
-    lines = [(k, tap) for k in range(conv.rows.size) for tap in conv.rows.taps(k)]
-    columns = [(k, tap) for k in range(conv.columns.size) for tap in conv.columns.taps(k)]
-    for channel in range(conv.channels):
-        group, local = divmod(channel, share)
-        filters = slice(group * conv.group_filters, (group + 1) * conv.group_filters)
-        for row, (y, ky) in lines:
-            for column, (x, kx) in columns:
-                matrix[target[filters, y, x], source[channel, row, column]] = kernel[filters, local, ky, kx]
-    return matrix
 
 
 def fan_out(conv: ConvParams) -> np.ndarray:

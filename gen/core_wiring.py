@@ -1,8 +1,8 @@
 """Which spikes feed which core: projections of the network become links between cores.
 
 Does not choose lanes or memories. All inputs share one stream: their channels follow each other in the order
-of the network's inputs, so all projections from inputs into a population are one link; several are a matrix.
-Only those whose synapses have delays of their own, on delay lines, are several links.
+of the network's inputs, so matrices from different inputs into a population are one link. Further matrices
+from the same input, convolutions, and synapses whose delays are on delay lines have links of their own.
 """
 
 from __future__ import annotations
@@ -14,18 +14,14 @@ from itertools import accumulate
 import numpy as np
 
 from ..hw.params import INPUT, LinkParams
-from .convolution import unrolled
 from .delay_forms import DelayedPart, DelayForm, delay_form, delayed_parts
 from .errors import UserError
 from .ir import QuantisedNetwork, QuantisedProjection
-from .neuron_order import population_order, several_inputs
+from .neuron_order import population_order
 
 _Values = Callable[[QuantisedProjection, int | None], np.ndarray]
 
 __all__ = ["CoreWiring", "input_channels", "link_delays", "link_weights", "wire_cores"]
-
-MAX_UNROLLED = 1 << 22
-"""Synapses of a convolution that becomes a matrix, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +53,8 @@ def wire_cores(network: QuantisedNetwork, delays: DelayForm | str = DelayForm.AU
     Raises
     ------
     UserError
-        A population that nothing drives in its own step, two projections from one input into it, or a form
-        of delays that does not fit.
+        A population that nothing drives in its own step, a recurrent projection from an input, or a form of
+        delays that does not fit.
     """
     return tuple(_wire(network, p.name, DelayForm(delays)) for p in network.populations)
 
@@ -86,9 +82,6 @@ def _of_links(network: QuantisedNetwork, wiring: CoreWiring, values: _Values) ->
                 first = slices[projection.source].start - link.first if link.source == INPUT else 0
                 delay = link.delay_steps[first] if link.delay_steps else 0
             matrices.append(values(projection, delay))
-        if link.conv is None:
-            pairs = zip((by_name[name].conv for name in names), matrices, strict=True)
-            matrices = [matrix if conv is None else unrolled(matrix, conv) for conv, matrix in pairs]
         if len(names) > 1:
             matrices = [_from_inputs(network, link, [by_name[name] for name in names], matrices)]
         parts += matrices
@@ -149,15 +142,16 @@ def _link(network: QuantisedNetwork, numbers: dict[str, int], part: DelayedPart)
 def _input_links(
     network: QuantisedNetwork, target: str, parts: list[DelayedPart]
 ) -> Iterator[tuple[LinkParams, tuple[str, ...]]]:
-    """A link for all projections from inputs; one more for each delay of synapses that is split off."""
+    """Links from inputs, those without delays first."""
     slices = _input_slices(network)
-    _check_inputs(target, [part.projection for part in parts])
-    whole = [part for part in parts if not part.split or not part.delay_steps]
-    split = [part for part in parts if part.split and part.delay_steps]
-    for together in ([whole] if whole else []) + [[part] for part in split]:
+    for name in (part.projection.name for part in parts if part.projection.recurrent):
+        raise UserError(f"Projection {name} comes from an input, so it cannot be recurrent")
+    one_bit = any(p.name == target and p.weight_bits == 1 for p in network.populations)
+    links = []
+    for together in _bundles(parts, apart=one_bit):
         taken = [slices[part.projection.source] for part in together]
         first, end = min(part.start for part in taken), max(part.stop for part in taken)
-        conv = None if several_inputs(network, target) else together[0].projection.conv
+        conv = together[0].projection.conv
         delays = np.zeros(end - first, np.int64)
         for part, place in zip(together, taken, strict=True):
             if part.delay_steps:
@@ -170,24 +164,28 @@ def _input_links(
             delay_steps=tuple(delays.tolist()) if delays.any() else (),
             count_bits=network.input_max.bit_length() if delays.any() else 1,
         )
-        yield link, tuple(part.projection.name for part in together)
+        links.append((link, tuple(part.projection.name for part in together)))
+    yield from sorted(links, key=lambda item: bool(item[0].delay_steps))
 
 
-def _check_inputs(target: str, projections: list[QuantisedProjection]) -> None:
-    different = list({projection.name: projection for projection in projections}.values())
-    for projection in different:
-        if projection.recurrent:
-            raise UserError(f"Projection {projection.name} comes from an input, so it cannot be recurrent")
-        if [p.source for p in different].count(projection.source) > 1:
-            raise UserError(
-                f"Population {target} takes two projections from input {projection.source}; add them up"
-            )
-    for projection in different if len(different) > 1 else ():
-        if projection.conv is not None and projection.targets * projection.sources > MAX_UNROLLED:
-            raise UserError(
-                f"Projection {projection.name} is a convolution of an input, and population {target} takes"
-                f" further inputs: as a matrix it has over {MAX_UNROLLED} synapses; one input is accepted"
-            )
+def _bundles(parts: list[DelayedPart], *, apart: bool) -> list[list[DelayedPart]]:
+    """Parts that share a link: matrices of different inputs. Convolutions and split parts have their own.
+
+    `apart`: all have, since weights of one bit cannot be the zeros of an input in between.
+    """
+    shared: list[list[DelayedPart]] = []
+    alone = []
+    for part in parts:
+        if apart or part.projection.conv is not None or (part.split and part.delay_steps):
+            alone.append([part])
+            continue
+        for bundle in shared:
+            if all(part.projection.source != other.projection.source for other in bundle):
+                bundle.append(part)
+                break
+        else:
+            shared.append([part])
+    return [*shared, *alone]
 
 
 def _input_slices(network: QuantisedNetwork) -> dict[str, slice]:

@@ -11,6 +11,7 @@ from ..hw.banked_accumulators import BankedAccumulators
 from ..hw.delay_bank import DELAYED_LEAD_CYCLES, delayed_free_cycles
 from ..hw.lif import update_latency
 from ..hw.params import AcceleratorParams, ReadoutKind
+from ..hw.row_array import RowArray
 from .cycle_ports import NEVER
 from .cycle_serialiser import QUEUE_CYCLES, SerialiserClock
 from .cycle_streams import Branch
@@ -28,8 +29,8 @@ class CoreClock:
         latency = update_latency(core.neuron, tally_bits=params.count_bits if only_last else None)
         groups = -(-core.neuron.neurons // core.update_lanes)
         self.gap = max(groups, latency + 1)
-        if core.convolutions:
-            self.to_start = BankedAccumulators.SWAP_CYCLES
+        if core.by_rows:
+            self.to_start = RowArray.swap_cycles(core)
             self.free_after = BankedAccumulators.free_cycles(groups)
             to_strobe = BankedAccumulators.SWEEP_CYCLES
         elif core.array.max_delay:

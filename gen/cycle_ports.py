@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..hw.expander import QUEUE_CYCLES, decode_cycles, expander_depth
-from ..hw.params import CoreParams
+from ..hw.params import CoreParams, LinkParams
 
-__all__ = ["NEVER", "DensePort", "ExpanderPort", "Port", "core_port", "event_cycles"]
+__all__ = ["NEVER", "DensePort", "ExpanderPort", "Port", "core_port", "event_cycles", "link_cycles"]
 
 NEVER = -(1 << 40)
 """A cycle before all others."""
@@ -125,7 +125,7 @@ def _last(values: np.ndarray, count: np.ndarray) -> np.ndarray:
 
 def core_port(samples: int, core: CoreParams, channels_last: Sequence[bool]) -> Port:
     """Port of a core's array."""
-    if not core.convolutions:
+    if not core.by_rows:
         groups = core.array.groups
         return DensePort(samples, groups, tick_cycles=groups if core.array.max_delay else 1)
     return ExpanderPort(
@@ -137,15 +137,24 @@ def core_port(samples: int, core: CoreParams, channels_last: Sequence[bool]) -> 
 
 
 def event_cycles(core: CoreParams, channels_last: Sequence[bool]) -> np.ndarray:
-    """Cycles that each event index occupies the row walk of a core that a convolution feeds."""
-    parts = []
-    for link, last in zip(core.links, channels_last, strict=True):
-        if link.conv is None:
-            parts.append(np.full(link.channels, core.array.groups))
-            continue
-        axes = (link.conv.rows, link.conv.columns)
-        lines, columns = (np.array([len(axis.taps(k)) for k in range(axis.size)]) for axis in axes)
-        taps = np.outer(lines, columns).ravel() * link.conv.tap_rows(core.array.lanes)
-        channels = link.conv.channels
-        parts.append(np.maximum(1, np.repeat(taps, channels) if last else np.tile(taps, channels)))
-    return np.concatenate(parts)
+    """Cycles that each event index occupies the row walk of a core `by_rows`."""
+    shape = {"groups": core.array.groups, "lanes": core.array.lanes}
+    return np.concatenate(
+        [
+            link_cycles(link, **shape, channels_last=last)
+            for link, last in zip(core.links, channels_last, strict=True)
+        ]
+    )
+
+
+def link_cycles(link: LinkParams, *, groups: int, lanes: int, channels_last: bool = False) -> np.ndarray:
+    """Cycles of an event of each channel of a link into a core of that many groups and lanes."""
+    if link.lists:
+        return np.maximum(1, link.lists)
+    if link.conv is None:
+        return np.full(link.channels, groups)
+    axes = (link.conv.rows, link.conv.columns)
+    lines, columns = (np.array([len(axis.taps(k)) for k in range(axis.size)]) for axis in axes)
+    taps = np.outer(lines, columns).ravel() * link.conv.tap_rows(lanes)
+    channels = link.conv.channels
+    return np.maximum(1, np.repeat(taps, channels) if channels_last else np.tile(taps, channels))

@@ -6,12 +6,14 @@ are those of hw/router.py; what each does to a token's time is in docs/timing.md
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..hw.step_queue import StepQueue
 from .cycle_ports import NEVER, Port
 
-__all__ = ["Branch", "Entry", "MergedEntry", "QueueBranch", "QueueTimes"]
+__all__ = ["Branch", "Entry", "FanBranch", "MergedEntry", "QueueBranch", "QueueTimes"]
 
 
 class Entry:
@@ -114,6 +116,26 @@ class Branch:
             return self.entry.silent_tick(offered)
         assert self.entry is not None
         return self.entry.tick(offered)
+
+
+class FanBranch(Branch):
+    """The entry of a core behind a channel fan: a copy of an event for each range that has its channel."""
+
+    def __init__(self, entry: Entry, ranges: Sequence[tuple[int, int]], *, silent: bool = False):
+        super().__init__(entry, silent=silent)
+        self.ranges = ranges  # first channel and number of channels
+
+    def event(self, offered: np.ndarray, mask: np.ndarray, index: np.ndarray, last: bool) -> np.ndarray:
+        """Cycle in which the last copy of an event is taken; that of its offer, if there is none."""
+        assert self.entry is not None
+        base, taken, begun = 0, offered, offered
+        for first, channels in self.ranges:
+            mine = mask & (index >= first) & (index < first + channels)
+            copied = self.entry.event(begun, mine, index - first + base)
+            taken = np.where(mine, copied, taken)
+            begun = np.where(mine, copied + 1, begun)
+            base += channels
+        return taken
 
 
 class QueueBranch(Branch):

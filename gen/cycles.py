@@ -21,7 +21,7 @@ from .cycle_core import CoreClock
 from .cycle_delays import DelayBranch, DelayClock
 from .cycle_ports import DensePort, core_port
 from .cycle_serialiser import step_events
-from .cycle_streams import Branch, Entry, MergedEntry, QueueBranch, QueueTimes
+from .cycle_streams import Branch, Entry, FanBranch, MergedEntry, QueueBranch, QueueTimes
 from .neuron_order import neuron_order
 
 __all__ = ["predict_cycles"]
@@ -97,11 +97,17 @@ class _Clockwork:
 
     def _entry(self, number: int) -> Entry:
         """Entry of a core, and the branches that lead to it."""
-        links = self.params.links(number)
+        links, fanned = self.params.links(number), self.params.fanned(number)
         port = core_port(self.samples, self.params.cores[number], self.params.channels_last(number))
-        entry = (Entry if len(links) == 1 else MergedEntry)(port)
+        several = len(links) - max(0, fanned - 1) > 1
+        entry = (MergedEntry if several else Entry)(port)
+        if fanned > 1:
+            ranges = [(link.first, link.channels) for link in links[:fanned]]
+            self.branches[INPUT].append((None, FanBranch(entry, ranges, silent=several)))
         for place, link in enumerate(links):
-            branch = Branch(entry, base=self._base(number, place) - link.first, silent=len(links) > 1)
+            if fanned > 1 and place < fanned:
+                continue
+            branch = Branch(entry, base=self._base(number, place) - link.first, silent=several)
             if link.delay_steps:
                 line = DelayClock(link, self._source_counts(link))
                 self.lines[number, place] = line
@@ -166,7 +172,9 @@ class _Clockwork:
     def _send_event(branches, offered: np.ndarray, mask: np.ndarray, channel: np.ndarray) -> np.ndarray:
         taken = offered
         for link, branch in branches:
-            mine = mask & (channel >= link.first) & (channel < link.first + link.channels)
+            mine = mask
+            if link is not None:  # a channel fan looks for itself
+                mine = mask & (channel >= link.first) & (channel < link.first + link.channels)
             taken = np.maximum(taken, np.where(mine, branch.event(offered, mine, channel, False), offered))
         return taken
 
@@ -178,7 +186,7 @@ class _Clockwork:
             base, final = self._base(number, place), place == len(links) - 1
             if (number, place) in self.lines:
                 self.lines[number, place].emit(step, Branch(entry, base=base, silent=not final))
-            elif place:
+            elif (number, place) in self.queues:
                 queue = self.queues[number, place]
                 self._read(entry, queue, self._sent(link, step), step, base, final=final)
         core.begin_sweep(entry.port.ticked)

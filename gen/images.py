@@ -12,7 +12,7 @@ import numpy as np
 from ..hw.conv_params import ConvParams
 from ..hw.params import ArrayParams
 
-__all__ = ["kernel_rows", "weight_rows"]
+__all__ = ["check_weights", "kernel_rows", "lane_rows", "weight_rows"]
 
 # Rows are packed in blocks, so that their expansion to 16 bytes a weight stays small.
 BLOCK_WEIGHTS = 1 << 20
@@ -39,7 +39,7 @@ def weight_rows(weight: np.ndarray, array: ArrayParams, delays: np.ndarray | Non
     ValueError
         The shape, a weight or a delay does not fit `array`.
     """
-    _check(weight, array, (array.targets, array.sources))
+    check_weights(weight, array, (array.targets, array.sources))
     if delays is None:
         delays = np.zeros(weight.shape, np.int64)
     if delays.shape != weight.shape or delays.min() < 0 or delays.max() > array.max_delay:
@@ -71,7 +71,7 @@ def kernel_rows(kernel: np.ndarray, conv: ConvParams, array: ArrayParams) -> lis
     ValueError
         The shape or a weight does not fit.
     """
-    _check(kernel, array, conv.kernel_shape)
+    check_weights(kernel, array, conv.kernel_shape)
     share, filters, lanes = conv.channels // conv.groups, conv.group_filters, array.lanes
     words = conv.tap_rows(lanes)
     rows = np.zeros((conv.channels, *conv.kernel_shape[2:], words * lanes), kernel.dtype)
@@ -80,12 +80,18 @@ def kernel_rows(kernel: np.ndarray, conv: ConvParams, array: ArrayParams) -> lis
         taps = kernel[group * filters : (group + 1) * filters, local]
         first = group * filters % lanes  # of the group's filters in the word
         rows[channel, :, :, first : first + filters] = taps.transpose(1, 2, 0)
-    flat = rows.reshape(-1, lanes)
-    block = max(1, BLOCK_WEIGHTS // lanes)
-    return [word for at in range(0, len(flat), block) for word in _pack(flat[at : at + block].T, None, array)]
+    return lane_rows(rows.reshape(-1, lanes), array)
 
 
-def _check(weight: np.ndarray, array: ArrayParams, shape: tuple[int, ...]) -> None:
+def lane_rows(weights: np.ndarray, array: ArrayParams) -> list[int]:
+    """Give a word for each row of `weights`, (words, lanes) integers that fit `array.weight_bits`."""
+    block = max(1, BLOCK_WEIGHTS // array.lanes)
+    parts = (weights[at : at + block].T for at in range(0, len(weights), block))
+    return [word for part in parts for word in _pack(part, None, array)]
+
+
+def check_weights(weight: np.ndarray, array: ArrayParams, shape: tuple[int, ...]) -> None:
+    """Refuse weights that do not fit `array`: ValueError."""
     if weight.shape != shape:
         raise ValueError(f"Weights must have shape {shape}, not {tuple(weight.shape)}")
     if not np.issubdtype(weight.dtype, np.integer):

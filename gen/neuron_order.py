@@ -9,16 +9,24 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..hw.params import AcceleratorParams, CoreParams, DecayParams, NeuronParams, PerNeuron
+from ..hw.params import (
+    INPUT,
+    AcceleratorParams,
+    CoreParams,
+    DecayParams,
+    LinkParams,
+    NeuronParams,
+    PerNeuron,
+)
 from .ir import QuantisedNetwork
 
 __all__ = [
     "in_hardware_order",
     "in_user_order",
+    "matrix_order",
     "neuron_order",
     "output_order",
     "population_order",
-    "several_inputs",
 ]
 
 FIELDS = ("threshold", "reset_value", "bias", "leak", "v_min")
@@ -31,17 +39,19 @@ def neuron_order(core: CoreParams) -> np.ndarray | None:
 
 def population_order(network: QuantisedNetwork, name: str) -> np.ndarray | None:
     """The same for a population of a network, before it is a core."""
-    into = network.into(name)
-    if several_inputs(network, name):
-        into = tuple(p for p in into if p.source not in {item.name for item in network.inputs})
-    maps = [p.conv.target_shape for p in into if p.conv is not None]
+    maps = [p.conv.target_shape for p in network.into(name) if p.conv is not None]
     return _map_order(maps[0] if maps else None)
 
 
-def several_inputs(network: QuantisedNetwork, name: str) -> bool:
-    """Whether several inputs feed a population: they share a link, and their convolutions become matrices."""
-    inputs = {item.name for item in network.inputs}
-    return sum(p.source in inputs for p in network.into(name)) > 1
+def matrix_order(network: QuantisedNetwork, matrix: np.ndarray, target: str, link: LinkParams) -> np.ndarray:
+    """(targets, sources) of a link in C order, in the order of the hardware on both sides."""
+    targets = population_order(network, target)
+    sources = None
+    if link.source != INPUT:
+        sources = population_order(network, network.populations[link.source].name)
+    if targets is not None:
+        matrix = matrix[targets]
+    return matrix if sources is None else matrix[:, sources]
 
 
 def _map_order(shape: tuple[int, int, int] | None) -> np.ndarray | None:

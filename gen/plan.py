@@ -15,6 +15,9 @@ update_lanes
     no more than 8, or 16 where a convolution feeds the population: maps are large, and few events come.
 delays
     Of single synapses: in the array or on delay lines, whichever costs less (gen/delay_forms.py).
+sparse
+    A matrix with many zeros is stored as row lists where that costs less, with as many lanes as it then
+    takes (gen/sparse_forms.py).
 readout
     `spikes` for a spiking output population, `membrane` for an analog one.
 """
@@ -34,6 +37,7 @@ from .errors import UserError
 from .ir import QuantisedNetwork, QuantisedPopulation
 from .names import unique_names
 from .neuron_order import in_hardware_order
+from .sparse_forms import SparseForm, StoredLinks, store_links
 
 __all__ = ["AUTO", "Plan", "PlanOptions", "make_plan"]
 
@@ -43,6 +47,7 @@ AUTO_STEP = 4
 AUTO_UPDATE_LANES = 8
 AUTO_MAP_UPDATE_LANES = 16
 AUTO_SWEEP_CYCLES = 32
+SPARSE_LANES = (16, 8, 4, 2, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +67,9 @@ class PlanOptions:
     delays : str
         Where the delays of single synapses are: "array" (beside the weights), "lines" (a delay line for each
         delay that occurs) or "auto", the cheaper of the two (gen/delay_forms.py).
+    sparse : str
+        Whether matrices are stored as row lists: "never", "always" or "auto", where that is cheaper
+        (gen/sparse_forms.py).
     readout : str
         "auto" or a `ReadoutKind`.
     count_bits : int
@@ -79,6 +87,7 @@ class PlanOptions:
     update_lanes: int | str = AUTO
     population_update_lanes: Mapping[str, int] = field(default_factory=dict)
     delays: str = AUTO
+    sparse: str = AUTO
     readout: str = AUTO
     count_bits: int = 16
     debug: bool = False
@@ -91,8 +100,11 @@ class PlanOptions:
         for option in ("population_lanes", "population_update_lanes"):
             for name, value in getattr(self, option).items():
                 _check_lanes(f"{option} of {name}", value, auto=False)
-        if self.delays not in tuple(DelayForm):
-            raise UserError(f"Option delays must be one of {', '.join(DelayForm)}, not {self.delays}")
+        for option, forms in (("delays", DelayForm), ("sparse", SparseForm)):
+            if getattr(self, option) not in tuple(forms):
+                raise UserError(
+                    f"Option {option} must be one of {', '.join(forms)}, not {getattr(self, option)}"
+                )
         if self.readout not in (AUTO, *ReadoutKind):
             raise UserError(
                 f"Option readout must be one of auto, {', '.join(ReadoutKind)}, not {self.readout}"
@@ -174,13 +186,19 @@ def make_plan(network: QuantisedNetwork, options: PlanOptions | None = None) -> 
     _check_populations(network)
     _check_option_names(network, options)
     wirings = wire_cores(network, options.delays)
+    stored = [
+        _stored(network, population, wiring, options)
+        for population, wiring in zip(network.populations, wirings, strict=True)
+    ]
     outputs = _outputs(network)
     names = unique_names([population.name for population in network.populations])
     try:
         accelerator = AcceleratorParams(
             cores=tuple(
-                _core(name, population, wiring, options)
-                for name, population, wiring in zip(names, network.populations, wirings, strict=True)
+                _core(name, population, links, max_delay=wiring.max_delay)
+                for name, population, wiring, links in zip(
+                    names, network.populations, wirings, stored, strict=True
+                )
             ),
             readout=_readout(outputs[0], options),
             outputs=tuple(network.populations.index(population) for population in outputs),
@@ -195,7 +213,7 @@ def make_plan(network: QuantisedNetwork, options: PlanOptions | None = None) -> 
         populations=tuple(population.name for population in network.populations),
         projections=tuple(wiring.projections for wiring in wirings),
         options=options,
-        notes=tuple(_delay_notes(network, wirings)),
+        notes=(*_delay_notes(network, wirings), *(note for links in stored for note in links.notes)),
     )
 
 
@@ -231,21 +249,20 @@ def _check_option_names(network: QuantisedNetwork, options: PlanOptions) -> None
                 raise UserError(f"Option {option} names no population {name}; there are {', '.join(known)}")
 
 
-def _core(name: str, population: QuantisedPopulation, wiring: CoreWiring, options: PlanOptions) -> CoreParams:
-    lanes = _lanes(population, wiring, options)
+def _core(name: str, population: QuantisedPopulation, stored: StoredLinks, *, max_delay: int) -> CoreParams:
     core = CoreParams(
         name=name,
         array=ArrayParams(
-            sources=sum(link.channels for link in wiring.links),
+            sources=sum(link.channels for link in stored.links),
             targets=population.size,
-            lanes=lanes,
+            lanes=stored.lanes,
             weight_bits=population.weight_bits,
             acc_bits=population.neuron.acc_bits,
-            max_delay=wiring.max_delay,
+            max_delay=max_delay,
         ),
         neuron=population.neuron,
-        update_lanes=_update_lanes(population, wiring, lanes, options),
-        links=wiring.links,
+        update_lanes=stored.update_lanes,
+        links=stored.links,
     )
     return replace(core, neuron=in_hardware_order(population.neuron, core))
 
@@ -258,6 +275,19 @@ def _outputs(network: QuantisedNetwork) -> list[QuantisedPopulation]:
             f"Network {network.name}: outputs {', '.join(network.outputs)} must all spike or all be analog"
         )
     return outputs
+
+
+def _stored(
+    network: QuantisedNetwork, population: QuantisedPopulation, wiring: CoreWiring, options: PlanOptions
+) -> StoredLinks:
+    """Links, lanes and update lanes of a core."""
+    lanes = [_lanes(population, wiring, options)]
+    free = options.lanes == AUTO and population.name not in options.population_lanes
+    if free and not any(link.conv is not None for link in wiring.links):
+        asked = options.population_update_lanes.get(population.name, 1)
+        lanes += [n for n in SPARSE_LANES if n < lanes[0] and n % asked == 0]
+    shapes = [(n, _update_lanes(population, wiring, n, options)) for n in lanes]
+    return store_links(network, population, wiring, shapes, SparseForm(options.sparse))
 
 
 def _lanes(population: QuantisedPopulation, wiring: CoreWiring, options: PlanOptions) -> int:

@@ -71,7 +71,7 @@ def _overview(manifest: Mapping[str, Any], params: AcceleratorParams) -> str:
             f"- Input: {inputs['name']}, shape {tuple(inputs['shape'])},"
             f" at most {network['input_max']} events of a channel in a step",
             f"- {network['neurons']} neurons, {network['synapses']} synapses, output as {params.readout}",
-            f"- Weight memories: {sum(c.rows * c.array.row_bits for c in params.cores)} bits",
+            f"- Weight memories: {sum(c.weight_memory_bits for c in params.cores)} bits",
         ]
     )
 
@@ -98,7 +98,9 @@ def _populations(manifest: Mapping[str, Any], plan: Plan) -> str:
 def _core_row(core: CoreParams) -> tuple[object, ...]:
     array = core.array
     memory = f"{core.rows} x {array.row_bits}"
-    cycles = f"up to {core.event_cycles}" if core.convolutions else core.event_cycles
+    if core.listed_rows:
+        memory += f" + {core.listed_rows} x {core.group_bits}"
+    cycles = f"up to {core.event_cycles}" if core.by_rows else core.event_cycles
     return array.targets, array.sources, array.lanes, cycles, core.update_lanes, memory
 
 

@@ -38,7 +38,7 @@ class Core(wiring.Component):
     Parameters
     ----------
     channels_last : sequence of bool
-        With a convolution among the links: for each of them, whether its source numbers its channels last.
+        Where the core is `by_rows`: for each of its links, whether its source numbers its channels last.
     """
 
     events: Any
@@ -57,7 +57,7 @@ class Core(wiring.Component):
         self.params = params
         neuron, lanes = params.neuron, params.update_lanes
         self.tallied = readout in (ReadoutKind.COUNTS, ReadoutKind.CLASS)
-        if params.convolutions:
+        if params.by_rows:
             self.array = EventArray(params, rows, channels_last)
         elif params.array.max_delay:
             self.array = DelayedArray(params.array, rows, update_lanes=lanes)

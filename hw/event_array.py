@@ -1,4 +1,4 @@
-"""Event array: expander and row array behind a dense array's interface, for cores that convolutions feed."""
+"""Event array: expander and row array behind a dense array's interface, for convolutions and row lists."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class EventArray(wiring.Component):
     Parameters
     ----------
     rows : sequence of int
-        `core.rows` words of the weight memory.
+        `core.rows` words of the weight memory, as `RowArray` takes them.
     channels_last : sequence of bool
         For each link of `core`, whether its source numbers its channels last.
     """

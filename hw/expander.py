@@ -1,8 +1,8 @@
 """Event expander: an event becomes the rows of synapses it adds, a row a cycle.
 
-For cores that a convolution feeds: only the receptive field of an event is touched. A core's dense links go
-through the same expander. Decoding is a pipeline without stalls into a queue, which credits keep from
-overflowing.
+For cores that a convolution or row lists feed: only the receptive field of an event, or the words that have a
+weight, are touched. A core's dense links go through the same expander. Decoding is a pipeline without stalls
+into a queue, which credits keep from overflowing.
 """
 
 from __future__ import annotations

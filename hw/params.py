@@ -125,6 +125,9 @@ class LinkParams:
         The spikes arrive one step later. Needed on one link of every cycle.
     conv : ConvParams or None
         The channels are the source map of a convolution; None: they are rows of a matrix.
+    lists : tuple of int
+        For a sparse matrix, how many words of lanes with a weight each channel has; only these are stored,
+        each with its place among the accumulators. Empty: all words are.
     delay_steps : tuple of int
         Steps that each channel's spikes wait, beyond `recurrent`; empty: none does.
     count_bits : int
@@ -136,6 +139,7 @@ class LinkParams:
     first: int = 0
     recurrent: bool = False
     conv: ConvParams | None = None
+    lists: tuple[int, ...] = ()
     delay_steps: tuple[int, ...] = ()
     count_bits: int = 1
 
@@ -149,6 +153,7 @@ class LinkParams:
             raise ValueError(
                 f"A link of {self.channels} channels cannot be a convolution of {self.conv.sources} sources"
             )
+        self._check_lists()
         if self.delay_steps and len(self.delay_steps) != self.channels:
             raise ValueError(
                 f"Delays of a link must be {self.channels}, one a channel, not {len(self.delay_steps)}"
@@ -156,6 +161,19 @@ class LinkParams:
         _check_range("Event count bits of a link", self.count_bits, 1, 8)
         for delay in self.delay_steps:
             _check_range("Delay steps", delay, 0, MAX_DELAY_STEPS)
+
+    def _check_lists(self) -> None:
+        if not self.lists:
+            return
+        if self.conv is not None:
+            raise ValueError("A link cannot be both a convolution and row lists")
+        if len(self.lists) != self.channels:
+            raise ValueError(
+                f"Row lists of a link must be {self.channels}, one a channel, not {len(self.lists)}"
+            )
+        for count in self.lists:
+            _check_range("Words of a row list", count, 0, 1 << 24)
+        _check_range("Words of the row lists of a link", sum(self.lists), 1, 1 << 24)
 
     @property
     def line(self) -> DelayShape | None:
@@ -170,8 +188,8 @@ class CoreParams:
     Attributes
     ----------
     links : tuple of LinkParams
-        What feeds the array: rows of the array in this order. The first is not recurrent, and of the others
-        only delayed ones may come from the input. Empty: the core before (or the input), all its channels.
+        What feeds the array: rows of the array in this order. The first is not recurrent. Those from the
+        input without delays come before all others. Empty: the core before (or the input), all its channels.
     update_lanes : int
         Neurons updated a cycle; it divides `array.lanes`.
     """
@@ -193,6 +211,19 @@ class CoreParams:
         if self.links and sum(link.channels for link in self.links) != self.array.sources:
             raise ValueError(f"Core {self.name}: its links must fill the {self.array.sources} array sources")
         self._check_convolutions()
+        self._check_lists()
+
+    def _check_lists(self) -> None:
+        if not any(link.lists for link in self.links):
+            return
+        if self.array.weight_bits == 1:
+            raise ValueError(f"Core {self.name}: row lists need weights of 2 bits or more, which can be 0")
+        if self.array.max_delay:
+            raise ValueError(f"Core {self.name}: an array with row lists cannot hold delays")
+        for link in self.links:
+            _check_range(
+                f"Core {self.name}: words of a row list", max(link.lists, default=0), 0, self.array.groups
+            )
 
     def _check_convolutions(self) -> None:
         for conv in self.convolutions:
@@ -219,23 +250,57 @@ class CoreParams:
         """
         return self.convolutions[0].target_shape if self.convolutions else None
 
+    @property
+    def by_rows(self) -> bool:
+        """Whether events become rows of synapses: where a convolution or row lists are among the links."""
+        return any(link.conv is not None or link.lists for link in self.links)
+
     def link_rows(self, link: LinkParams) -> int:
         """Words of the weight memory that belong to a link."""
+        if link.lists:
+            return sum(link.lists)
         if link.conv is not None:
             return link.conv.weight_rows(self.array.lanes)
         return link.channels * self.array.groups
 
     @property
     def rows(self) -> int:
-        """Words of the weight memory, link by link where a convolution is among them."""
-        if not self.convolutions:
+        """Words of the weight memory: in a core `by_rows` link by link, from `link_bases`."""
+        if not self.by_rows:
             return self.array.rows
         return sum(self.link_rows(link) for link in self.links)
 
     @property
+    def listed_rows(self) -> int:
+        """Words of row lists; they are the first of the weight memory."""
+        return sum(sum(link.lists) for link in self.links)
+
+    @property
+    def link_bases(self) -> tuple[int, ...]:
+        """First word of each link in a core `by_rows`: row lists before all else."""
+        listed, other, bases = 0, self.listed_rows, []
+        for link in self.links:
+            bases.append(listed if link.lists else other)
+            if link.lists:
+                listed += self.link_rows(link)
+            else:
+                other += self.link_rows(link)
+        return tuple(bases)
+
+    @property
+    def group_bits(self) -> int:
+        """Width of the number of an accumulator word."""
+        return bits_for_unsigned(self.array.groups - 1)
+
+    @property
+    def weight_memory_bits(self) -> int:
+        """Bits of the weight memory and, with row lists, of the group beside each of their words."""
+        return self.rows * self.array.row_bits + self.listed_rows * self.group_bits
+
+    @property
     def clear_cycles(self) -> int:
         """Cycles after a reset before the first event is added."""
-        return max(self.rest_cycles, self.array.groups if self.convolutions else 0)
+        return max(self.rest_cycles, self.array.groups if self.by_rows else 0)
 
     @property
     def rest_cycles(self) -> int:
@@ -247,12 +312,12 @@ class CoreParams:
     @property
     def step_cycles(self) -> int:
         """Cycles, at most, in which every source sends one event."""
-        if not self.convolutions:
+        if not self.by_rows:
             return self.array.rows
         cycles = 0
         for link in self.links:
             if link.conv is None:
-                cycles += self.link_rows(link)
+                cycles += self.link_rows(link) + link.lists.count(0)
                 continue
             axes = (link.conv.rows, link.conv.columns)
             lines, columns = (sum(max(1, len(axis.taps(k))) for k in range(axis.size)) for axis in axes)
@@ -262,7 +327,9 @@ class CoreParams:
     @property
     def event_cycles(self) -> int:
         """Cycles of the longest event."""
-        longest = [self.array.groups] if not all(link.conv for link in self.links) or not self.links else []
+        dense = [link for link in self.links if link.conv is None and not link.lists]
+        longest = [self.array.groups] if dense or not self.links else []
+        longest += [max(1, *link.lists) for link in self.links if link.lists]
         for conv in self.convolutions:
             most = [max(len(axis.taps(k)) for k in range(axis.size)) for axis in (conv.rows, conv.columns)]
             longest.append(max(1, most[0] * most[1] * conv.tap_rows(self.array.lanes)))
@@ -358,15 +425,26 @@ class AcceleratorParams:
         return neuron.neurons * neuron.spike_max
 
     def consumers(self, source: int) -> list[tuple[int, int]]:
-        """(core, place among its links) of every link from `source`."""
-        places = [(k, place) for k in range(len(self.cores)) for place in range(len(self.links(k)))]
+        """(core, place among its links) of every stream from `source`; a channel fan is one, at place 0."""
+        places = [
+            (k, place)
+            for k in range(len(self.cores))
+            for place in range(len(self.links(k)))
+            if not 0 < place < self.fanned(k)
+        ]
         return [(k, place) for k, place in places if self.links(k)[place].source == source]
+
+    def fanned(self, number: int) -> int:
+        """Links at the head of core `number` that share a stream of the input: those without delays."""
+        links = self.links(number)
+        others = (k for k, link in enumerate(links) if link.source != INPUT or link.delay_steps)
+        return next(others, len(links))
 
     def _check_link(self, core: CoreParams, number: int, place: int, link: LinkParams) -> None:
         if link.source == INPUT:
-            if place and not link.delay_steps:
+            if not link.delay_steps and place >= self.fanned(number):
                 raise ValueError(
-                    f"Core {core.name}: only its first link and delayed ones may come from the input"
+                    f"Core {core.name}: links from the input without delays must come before all others"
                 )
             return
         if link.recurrent and not place:

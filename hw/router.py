@@ -11,6 +11,7 @@ from typing import Any
 from amaranth import Module
 from amaranth.lib import wiring
 
+from .channel_fan import ChannelFan
 from .channel_slice import ChannelSlice
 from .delay_line import DelayLine
 from .multicast import Multicast
@@ -26,7 +27,7 @@ OUTPUT = -1
 
 
 def needs_queue(place: int) -> bool:
-    """Whether a link or output at `place` gets a step queue: all but the first, taken as it comes."""
+    """Whether a stream or output at `place` gets a step queue: all but the first, taken as it comes."""
     return place > 0
 
 
@@ -49,12 +50,14 @@ def connect_cores(m: Module, params: AcceleratorParams, source: Any, cores: list
     """
     taps = _taps(m, params, source, cores)
     for number, core in enumerate(cores):
-        links = params.links(number)
-        streams = [
+        links, fanned = params.links(number), params.fanned(number)
+        streams = [_fan(m, params, number, taps[INPUT, number, 0])] if fanned > 1 else []
+        streams += [
             _link(m, params, number, place, link, taps[link.source, number, place])
             for place, link in enumerate(links)
+            if fanned < 2 or place >= fanned
         ]
-        wiring.connect(m, _merged(m, params, number, links, streams), core.events)
+        wiring.connect(m, _merged(m, params, number, streams), core.events)
     return _output(
         m, params, [taps[output, OUTPUT, place] for place, output in enumerate(params.output_cores)]
     )
@@ -110,6 +113,15 @@ def _link(m: Module, params: AcceleratorParams, number: int, place: int, link: L
     return tap
 
 
+def _fan(m: Module, params: AcceleratorParams, number: int, tap: Any) -> Any:
+    """Stream of all links at the head of a core that take the input."""
+    links = params.links(number)[: params.fanned(number)]
+    fan = ChannelFan(of=params.channels, ranges=[(link.first, link.channels) for link in links])
+    m.submodules[f"fan_{_name(params, number)}"] = fan
+    wiring.connect(m, tap, fan.i)
+    return fan.o
+
+
 def _output(m: Module, params: AcceleratorParams, streams: list[Any]) -> Any:
     if len(streams) == 1:
         return streams[0]
@@ -126,12 +138,12 @@ def _output(m: Module, params: AcceleratorParams, streams: list[Any]) -> Any:
     return merge.o
 
 
-def _merged(
-    m: Module, params: AcceleratorParams, number: int, links: tuple[LinkParams, ...], streams: list[Any]
-) -> Any:
+def _merged(m: Module, params: AcceleratorParams, number: int, streams: list[Any]) -> Any:
     if len(streams) == 1:
         return streams[0]
-    channels = [link.channels for link in links]
+    channels = [link.channels for link in params.links(number)]
+    if params.fanned(number) > 1:
+        channels = [sum(channels[: params.fanned(number)]), *channels[params.fanned(number) :]]
     merge = StepMerge([event_layout(n) for n in channels], event_layout(sum(channels)), channels)
     m.submodules[f"merge_{_name(params, number)}"] = merge
     for stream, taken in zip(streams, merge.inputs, strict=True):

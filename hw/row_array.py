@@ -1,11 +1,14 @@
-"""Row array: adds the rows of synapses of a row stream, one a cycle, and sweeps the sums to the neurons."""
+"""Row array: adds the rows of synapses of a row stream, one a cycle, and sweeps the sums to the neurons.
+
+A word of a row list brings its accumulator word from a memory of its own, which is read before the weights.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth import Module, Signal
+from amaranth import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,16 +21,20 @@ __all__ = ["RowArray"]
 
 
 class RowArray(wiring.Component):
-    """Weight memory and banked accumulators.
+    """Weight memory, banked accumulators and, with row lists, the memory of their groups.
 
     Streams
     -------
     rows : in, `row_stream(core.rows, groups)`
     sweep : out, `sweep_signature(update_lanes, groups, acc_bits)`; begins with `start` when `sweep_ready`
 
-    Timing: a row a cycle. The sweep of a step starts `BankedAccumulators.SWAP_CYCLES` after its tick was
-    taken, or later when `sweep_ready` comes. The next step's rows are taken meanwhile; its tick waits for the
-    sweep.
+    Timing: a row a cycle. The sweep of a step starts `swap_cycles(core)` after its tick was taken, or later
+    when `sweep_ready` comes. The next step's rows are taken meanwhile; its tick waits for the sweep.
+
+    Parameters
+    ----------
+    rows : sequence of int
+        `core.rows` words of the weight memory; those of row lists, the first, with their group above.
     """
 
     rows: Any
@@ -37,7 +44,12 @@ class RowArray(wiring.Component):
 
     def __init__(self, core: CoreParams, rows: Sequence[int]):
         array = core.array
-        self.memory = WeightMemory(rows, count=core.rows, row_bits=array.row_bits)
+        self.core = core
+        listed = core.listed_rows
+        weights = [word & ((1 << array.row_bits) - 1) for word in rows[:listed]]
+        self.memory = WeightMemory([*weights, *rows[listed:]], count=core.rows, row_bits=array.row_bits)
+        groups = [word >> array.row_bits for word in rows[:listed]]
+        self.groups = WeightMemory(groups, count=listed, row_bits=core.group_bits) if listed else None
         self.accumulators = BankedAccumulators(array, update_lanes=core.update_lanes)
         sweep = sweep_signature(core.update_lanes, self.accumulators.sweep_groups, array.acc_bits)
         super().__init__(
@@ -48,6 +60,12 @@ class RowArray(wiring.Component):
                 "start": Out(1),
             }
         )
+
+    @staticmethod
+    def swap_cycles(core: CoreParams) -> int:
+        """Cycles from taking a tick to the start of its sweep, at the earliest."""
+        look_up = WeightMemory.READ_CYCLES if core.listed_rows else 0
+        return look_up + BankedAccumulators.SWAP_CYCLES
 
     def elaborate(self, platform):
         m = Module()
@@ -60,18 +78,34 @@ class RowArray(wiring.Component):
         m.d.comb += [
             self.rows.ready.eq(~acc.clearing & ~(row.tick & blocked)),
             taken.eq(self.rows.valid & self.rows.ready),
-            acc.add.eq(taken & ~row.tick),
-            acc.swap.eq(taken & row.tick),
-            acc.swap_last.eq(row.last),
-            acc.group.eq(row.group),
-            acc.row.eq(self.memory.row),
-            self.memory.address.eq(row.row),
         ]
         with m.If(acc.free):
             m.d.sync += blocked.eq(0)
-        with m.If(acc.swap):
+        with m.If(taken & row.tick):
             m.d.sync += blocked.eq(1)
+        taken, row, group = self._look_up(m, taken, row)
+        m.d.comb += [
+            acc.add.eq(taken & ~row.tick),
+            acc.swap.eq(taken & row.tick),
+            acc.swap_last.eq(row.last),
+            acc.group.eq(group),
+            acc.row.eq(self.memory.row),
+            self.memory.address.eq(row.row),
+        ]
         return m
+
+    def _look_up(self, m: Module, taken: Signal, row: Any) -> tuple[Signal, Any, Value]:
+        """Whether a row was taken, the row and its group; with row lists, when its group has been read."""
+        if self.groups is None:
+            return taken, row, row.group
+        m.submodules.groups = self.groups
+        m.d.comb += self.groups.address.eq(row.row)
+        for cycle in range(1, WeightMemory.READ_CYCLES + 1):
+            held = Signal(name=f"taken_{cycle}")
+            held_row = Signal(row.shape(), name=f"row_{cycle}", reset_less=True)
+            m.d.sync += [held.eq(taken), held_row.eq(row)]
+            taken, row = held, held_row
+        return taken, row, Mux(row.row < self.core.listed_rows, self.groups.row, row.group)
 
 
 # the row meets its control at the accumulators

@@ -1,8 +1,9 @@
 """From an event's index to the rows of synapses it adds: where they start, and how they are walked.
 
-The index is divided into channel, row and column by constants. Small tables then give, for each of the three,
-its part of the first weight address and of the first accumulator word, and how many taps there are; the parts
-are summed. From tap to tap both addresses grow by constants (`Walk`), so nothing is multiplied.
+Of a convolution the index is divided into channel, row and column by constants. Small tables then give, for
+each of the three, its part of the first weight address and of the first accumulator word, and how many taps
+there are; the parts are summed. From tap to tap both addresses grow by constants (`Walk`), so nothing is
+multiplied. A row list starts where a table of pointers says, and its words follow each other.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ def walks(core: CoreParams) -> tuple[Walk, ...]:
 
 def _walk(core: CoreParams, link: LinkParams) -> Walk:
     conv, lanes = link.conv, core.array.lanes
+    if link.lists:  # a list is a line of columns; the groups come from a memory
+        return Walk(words=1, word=(0, 0), column=(1, 0))
     if conv is None:
         return Walk(words=core.array.groups, word=(link.channels, 1))
     words, position = conv.tap_rows(lanes), conv.filters // lanes
@@ -63,10 +66,12 @@ def _walk(core: CoreParams, link: LinkParams) -> Walk:
 def start_layout(core: CoreParams) -> data.StructLayout:
     """First row and number of rows of an event: row, group, columns, lines, none, link, tick, last.
 
-    `columns` and `lines` count the taps beyond the first along each axis; `none`: there are no taps.
+    `columns` and `lines` count the taps beyond the first along each axis, `columns` of a row list its words;
+    `none`: there are no taps.
     """
     axes = [(conv.columns, conv.rows) for conv in core.convolutions]
     columns, lines = (max((_most(pair[k]) for pair in axes), default=1) - 1 for k in (0, 1))
+    columns = max([columns, *(max(link.lists) - 1 for link in core.links if link.lists)])
     return data.StructLayout(
         {
             "row": bits_for_unsigned(core.rows - 1),
@@ -97,11 +102,13 @@ def decode_event(
     """
     layout = start_layout(core)
     offsets = [0, *accumulate(link.channels for link in core.links)]
-    bases = [0, *accumulate(core.link_rows(link) for link in core.links)]
+    bases = core.link_bases
     starts = []
     for k, link in enumerate(core.links):
         local = _local(p, index, offsets[k], link, name=f"index_{k}")
-        if link.conv is None:
+        if link.lists:
+            starts.append(_table(p, local, _pointers(link, bases[k]), f"lists_{k}"))
+        elif link.conv is None:
             starts.append({"row": _add(p, [local, p.constant(bases[k])], layout["row"].width, f"row_{k}")})
         else:
             decoder = _ConvDecoder(p, link.conv, core.array.lanes, layout, f"{k}")
@@ -150,6 +157,44 @@ def _add(p: Pipeline, terms: Sequence[Staged], width: int, name: str) -> Staged:
         first, second, *used = sorted(used, key=lambda x: -1 if x.constant else x.stage)
         used.append(p.register(lambda a, b: a + b, first, second, name=name, shape=unsigned(width)))
     return used[0]
+
+
+def _pointers(link: LinkParams, base: int) -> list[dict[str, int]]:
+    """Start of each channel's row list, the first at word `base`."""
+    starts = accumulate(link.lists, initial=base)
+    return [
+        {"row": start if count else 0, "columns": max(0, count - 1), "none": int(not count)}
+        for start, count in zip(starts, link.lists, strict=False)
+    ]
+
+
+def _table(p: Pipeline, index: Staged, entries: Sequence[Mapping[str, int]], name: str) -> dict[str, Staged]:
+    """Look `index` up; fields that are alike everywhere are constants."""
+    names = list(entries[0])
+    found = {field: p.constant(Const(entries[0][field])) for field in names}
+    vary = [field for field in names if len({entry[field] for entry in entries}) > 1]
+    if not vary:
+        return found
+    layout = data.StructLayout(
+        {field: bits_for_unsigned(max(entry[field] for entry in entries)) for field in vary}
+    )
+    words = [sum(entry[field] << layout[field].offset for field in vary) for entry in entries]
+    word = _read(p, index, words, layout.size, name)
+    if len(entries) > SMALL_TABLE:
+        word = p.delay(word, word.stage + 1)
+    view = data.View(layout, word.value)
+    return found | {field: Staged(view[field].as_unsigned(), word.stage) for field in vary}
+
+
+def _read(p: Pipeline, index: Staged, words: Sequence[int], width: int, name: str) -> Staged:
+    """Word `index` of a memory; without a module, only its stage counts."""
+    if p.m is None:
+        return Staged(Signal(width), index.stage + 1)
+    memory = Memory(shape=unsigned(width), depth=len(words), init=words)
+    p.m.submodules[name] = memory
+    read = memory.read_port()
+    p.m.d.comb += read.addr.eq(index.value)
+    return Staged(read.data, index.stage + 1)
 
 
 class _ConvDecoder:
@@ -207,35 +252,8 @@ class _ConvDecoder:
             first, kernel = taps[0] if taps else (0, 0)
             entry = {"row": kernel * row_step, "group": first * group_step}
             entries.append(entry | {"count": max(0, len(taps) - 1), "none": int(not taps)})
-        return self._table(coordinate, entries, name)
+        return _table(self.p, coordinate, entries, f"{name}_{self.name}")
 
     def _channel_group(self, channel: Staged) -> Staged:
         words = [{"group": self.conv.first_word(c, self.lanes)} for c in range(self.conv.channels)]
-        return self._table(channel, words, "channels")["group"]
-
-    def _table(self, index: Staged, entries: Sequence[Mapping[str, int]], name: str) -> dict[str, Staged]:
-        """Look `index` up; fields that are alike everywhere are constants."""
-        names = list(entries[0])
-        found = {name: self.p.constant(Const(entries[0][name])) for name in names}
-        vary = [name for name in names if len({entry[name] for entry in entries}) > 1]
-        if not vary:
-            return found
-        layout = data.StructLayout(
-            {field: bits_for_unsigned(max(entry[field] for entry in entries)) for field in vary}
-        )
-        words = [layout.const({field: entry[field] for field in vary}).as_value().value for entry in entries]
-        word = self._read(index, words, layout.size, name)
-        if len(entries) > SMALL_TABLE:
-            word = self.p.delay(word, word.stage + 1)
-        view = data.View(layout, word.value)
-        return found | {field: Staged(view[field].as_unsigned(), word.stage) for field in vary}
-
-    def _read(self, index: Staged, words: Sequence[int], width: int, name: str) -> Staged:
-        """Word `index` of a memory; without a module, only its stage counts."""
-        if self.p.m is None:
-            return Staged(Signal(width), index.stage + 1)
-        memory = Memory(shape=unsigned(width), depth=len(words), init=words)
-        self.p.m.submodules[f"{name}_{self.name}"] = memory
-        read = memory.read_port()
-        self.p.m.d.comb += read.addr.eq(index.value)
-        return Staged(read.data, index.stage + 1)
+        return _table(self.p, channel, words, f"channels_{self.name}")["group"]

@@ -160,7 +160,7 @@ def _predicted(plan: Plan, facts: Mapping[str, Any]) -> dict[str, Any]:
         },
         "accuracy": {"float": facts["accuracy_float"], "golden": facts["accuracy_golden"]},
         "resources": {
-            "weight_memory_bits": sum(core.rows * core.array.row_bits for core in params.cores),
+            "weight_memory_bits": sum(core.weight_memory_bits for core in params.cores),
             "board": board,
             "block_rams": None if device is None else predict_block_rams(params, device),
         },

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..gen.build_dir import Build
 from ..gen.cycles import predict_cycles
+from ..gen.dense_cycles import dense_step_cycles
 from ..gen.errors import UserError
 from ..hw.params import ReadoutKind
 from .compare import FIRST, Comparison, compare_runs
@@ -80,6 +81,7 @@ class Measurement:
             first_mismatches=tuple(first[:FIRST]),
             cycles_per_sample=None if cycles is None else float(cycles.mean()),
             predicted_cycles_per_sample=None if predicted is None else float(predicted.mean()),
+            dense_cycles_per_sample=float(self.x.shape[1] * dense_step_cycles(self.params)),
             cycle_mismatches=self._cycle_mismatches(cycles, predicted),
             input_spikes=int(self.x.sum(dtype=np.int64)),
             synaptic_ops=self.synaptic_ops,

@@ -63,6 +63,8 @@ class SimulateResult:
         The first few.
     cycles_per_sample, predicted_cycles_per_sample : float or None
         Mean clock cycles; None for an engine without a clock.
+    dense_cycles_per_sample : float
+        What the same steps would take at least if all fired in each (gen/dense_cycles.py).
     cycle_mismatches : int or None
         Samples whose cycles differ from the prediction; None where it does not apply
         (no clock, back-pressure, overlapping samples).
@@ -87,6 +89,7 @@ class SimulateResult:
     first_mismatches: tuple[Mismatch, ...] = ()
     cycles_per_sample: float | None
     predicted_cycles_per_sample: float | None
+    dense_cycles_per_sample: float
     cycle_mismatches: int | None
     input_spikes: int
     synaptic_ops: int

@@ -87,7 +87,7 @@ def inspect_screen(description: Description, semantics: str) -> Group:
 def compile_screen(result: CompileResult) -> Group:
     """What a compile decided, and what limits the result."""
     build, params = result.build, result.build.plan.accelerator
-    memory_bits = sum(core.rows * core.array.row_bits for core in params.cores)
+    memory_bits = sum(core.weight_memory_bits for core in params.cores)
     on = (
         f"{result.measured_samples} calibration samples"
         if result.measured_samples
@@ -112,6 +112,7 @@ def compile_screen(result: CompileResult) -> Group:
         _cores(result),
         facts_table(build.network.name, facts),
         *assumptions(build.network.assumptions),
+        *listing("Hardware", build.plan.notes),
         *listing("Quantiser", result.report.notes),
     )
 
@@ -157,6 +158,7 @@ def run_screen(result: SimulateResult, title: str, *, dropped_events: int = 0) -
         "mismatches with golden": f"{result.mismatches} of {result.compared} values",
         "cycles a sample": "-" if cycles is None else f"{cycles:.1f}",
         "predicted cycles a sample": "-" if predicted is None else f"{predicted:.1f}",
+        "dense cycles a sample": f"at least {result.dense_cycles_per_sample:.0f}, if everything fired",
         "input spikes": result.input_spikes,
         "synaptic operations": result.synaptic_ops,
         "saturations": result.saturations,

@@ -9,7 +9,7 @@ from ...hw.boards.board import Board
 from ...hw.boards.device import Device
 from ...hw.boards.registry import BOARDS
 from ...hw.conv_params import common_lanes
-from ...hw.params import AcceleratorParams, ArrayParams, CoreParams
+from ...hw.params import AcceleratorParams, ArrayParams, CoreParams, LinkParams
 from ..errors import UserError
 from .resources import RESOURCES, Resources, capacity
 
@@ -164,7 +164,24 @@ def _changed(
             most = common_lanes(core.convolutions, most=most, weight_bits=bits)
         return replace(array, lanes=most, weight_bits=bits)
 
-    cores = tuple(replace(core, array=change(core), update_lanes=1) for core in params.cores)
+    def lists(core: CoreParams, array: ArrayParams) -> tuple[LinkParams, ...]:
+        """Row lists at their longest; weights of one bit have none."""
+        factor = -(-core.array.lanes // array.lanes)
+        return tuple(
+            replace(
+                link,
+                lists=tuple(min(array.groups, factor * count) for count in link.lists)
+                if array.weight_bits > 1
+                else (),
+            )
+            for link in core.links
+        )
+
+    arrays = [change(core) for core in params.cores]
+    cores = tuple(
+        replace(core, array=array, links=lists(core, array), update_lanes=1)
+        for core, array in zip(params.cores, arrays, strict=True)
+    )
     return replace(params, cores=cores)
 
 
@@ -175,4 +192,4 @@ def _fits(needed: Resources, device: Device) -> bool:
 
 
 def _bits(core: CoreParams) -> int:
-    return core.rows * core.array.row_bits
+    return core.weight_memory_bits

@@ -180,7 +180,8 @@ def limit_cycles(params: AcceleratorParams, x: np.ndarray, options: EngineOption
         return np.full(len(x), options.limit_cycles, np.int64)
     steps = x.shape[1]
     events = x.reshape(len(x), -1).sum(1, dtype=np.int64)
-    worst = events * max(core.event_cycles for core in params.cores) + steps * _step_cycles(params)
+    copies = max(1, *(params.fanned(number) for number in range(len(params.cores))))
+    worst = events * copies * max(core.event_cycles for core in params.cores) + steps * _step_cycles(params)
     slow = 1 / (1 - options.gap) + 1 / (1 - options.stall)
     return (2 * slow * worst).astype(np.int64) + 1000
 

@@ -1,10 +1,12 @@
 """The expander: every event becomes the rows of its taps, a row a cycle and without a pause."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from spikeloom.hw.expander import Expander
 from spikeloom.hw.params import INPUT, ArrayParams, CoreParams, LinkParams, NeuronParams
+from spikeloom.hw.row_decode import SMALL_TABLE
 
 from .convolutions import conv_lanes, event_rows, random_conv
 from .drivers import Bench, coin, token
@@ -25,12 +27,28 @@ def core_of(conv, lanes, *, dense=(), weight_bits=4):
     return CoreParams(name="core", array=array, neuron=neuron, update_lanes=1, links=tuple(links))
 
 
+def listed(rng, core):
+    """The same core, its dense links sometimes row lists: any number of words, none too."""
+    lists = {"none": (0,), "any": range(core.array.groups + 1), "one": (1,), "two": (0, 1)}
+    links = []
+    for link in core.links:
+        counts = rng.choices(lists[rng.choice(list(lists))], k=link.channels)
+        if link.conv is None and core.array.weight_bits > 1 and any(counts):
+            link = replace(link, lists=tuple(counts))
+        links.append(link)
+    return replace(core, links=tuple(links))
+
+
 def expected_rows(core, channels_last, index):
-    base = 0
-    for link, order in zip(core.links, channels_last, strict=True):
+    """(weight word, accumulator word or None where that is in a memory) of the rows of an event."""
+    bases = core.link_bases
+    for base, link, order in zip(bases, core.links, channels_last, strict=True):
         if index >= link.channels:
             index -= link.channels
-            base += core.link_rows(link)
+        elif link.lists:
+            first = base + sum(link.lists[:index])
+            yield from ((first + place, None) for place in range(link.lists[index]))
+            return
         elif link.conv is not None:
             lanes = core.array.lanes
             for row, group in event_rows(link.conv, lanes, index, channels_last=order):
@@ -61,12 +79,14 @@ def run(expander, tokens, *, gap=None, stall=None):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_rows_of_every_event(seed):
-    """Any geometry; sometimes beside matrices; even seeds: nothing waits."""
+    """Any geometry; sometimes beside matrices and row lists; even seeds: nothing waits."""
     rng = random.Random(f"expander {seed}")
     conv = random_conv(rng)
     dense = [rng.randint(1, 5) for _ in range(rng.choice([0, 0, 1, 2]))]
+    dense += [SMALL_TABLE + 8] if rng.random() < 0.1 else []
     weight_bits = rng.choice([1, 4])
     core = core_of(conv, rng.choice(conv_lanes(conv, weight_bits)), dense=dense, weight_bits=weight_bits)
+    core = listed(rng, core)
     channels_last = [rng.random() < 0.5, *(False for _ in dense)]
     events = list(range(core.array.sources))
     rng.shuffle(events)
@@ -84,7 +104,10 @@ def test_rows_of_every_event(seed):
         else:
             pairs = expected_rows(core, channels_last, sent["index"])
             expected += [(row, group, 0, 0) for row, group in pairs]
-    found = [(None, None, 1, p.last) if p.tick else (p.row, p.group, 0, 0) for p in rows]
+    found = [
+        (None, None, 1, p.last) if p.tick else (p.row, None if p.row < core.listed_rows else p.group, 0, 0)
+        for p in rows
+    ]
     assert found == expected
     if not waits:
         check_timing(expander, core, channels_last, tokens, taken, given)

@@ -210,7 +210,7 @@ def linked(name, *links):
     [
         (
             {"cores": (CORE, linked("next", LINK, FROM_INPUT))},
-            "Core next: only its first link and delayed ones may come from the input",
+            "Core next: links from the input without delays must come before all others",
         ),
         ({"cores": (linked("one", RECURRENT),)}, "Core one: its first link must not be recurrent"),
         (

@@ -1,9 +1,11 @@
 """The row array: sums of rows that come in any order, swept while the next step is added."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from spikeloom.hw.banked_accumulators import BankedAccumulators
+from spikeloom.hw.params import LinkParams
 from spikeloom.hw.row_array import RowArray
 
 from .convolutions import random_conv
@@ -100,6 +102,26 @@ def random_rows(rng, core, count):
     return [(rng.randrange(core.rows), rng.choice(few)) for _ in range(count)]
 
 
+def with_lists(rng, core, words, steps):
+    """Further words, of row lists, before those of the convolution; in the rows of the steps too.
+
+    Their rows carry any group: what counts is the one above the word.
+    """
+    counts = [rng.randint(0, core.array.groups) for _ in range(3)] + [1]
+    link = LinkParams(source=0, channels=len(counts), lists=tuple(counts))
+    array = replace(core.array, sources=core.array.sources + len(counts))
+    core = replace(core, array=array, links=(*core.links, link))
+    groups = [rng.randrange(core.array.groups) for _ in range(core.listed_rows)]
+    drawn = zip(rng.choices(words, k=len(groups)), groups, strict=True)
+    lists = [word | group << array.row_bits for word, group in drawn]
+    steps = [[(row + len(lists), group) for row, group in rows] for rows in steps]
+    for rows in steps:
+        for _ in range(rng.choice([0, 1, 5])):
+            place = rng.randint(0, len(rows))
+            rows.insert(place, (rng.randrange(len(lists)), rng.randrange(core.array.groups)))
+    return core, lists + words, groups, steps
+
+
 def expected_sums(core, weights, rows):
     lanes = core.array.lanes
     sums = [0] * core.array.targets
@@ -128,6 +150,28 @@ def test_sums(shape, seed, how):
         "reset": {"reset_after": rng.randint(1, 20)},
     }[how]
     check(rng, shape, **run)
+
+
+@pytest.mark.parametrize("how", ["straight", "gaps", "neurons wait", "reset"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_sums_of_row_lists(shape, how):
+    """A row list's word goes to the group that its memory says; a tick takes as much longer as that takes."""
+    rng = random.Random(f"lists {shape} {how}")
+    core, words, _, steps = random_case(rng, *shape)
+    core, words, groups, steps = with_lists(rng, core, words, steps)
+    waits = {"gaps": {"gap": coin(0.4, how)}, "neurons wait": {"ready": 0.2}, "reset": {"reset_after": 9}}
+    run = Run(core, words, steps, **waits.get(how, {}))
+    mask = (1 << core.array.weight_bits) - 1
+    weights = []
+    for word in words:
+        codes = [word >> lane * core.array.weight_bits & mask for lane in range(core.array.lanes)]
+        weights.append([code - (mask + 1) * (code > mask >> 1) for code in codes])
+    for step, (found, rows) in enumerate(zip(run.sums(), steps, strict=True)):
+        rows = [(row, groups[row] if row < len(groups) else group) for row, group in rows]
+        assert found == expected_sums(core, weights, rows), f"step {step}: {rows}"
+    if how == "straight":
+        assert run.starts[0][0] == run.taken[len(steps[0])] + RowArray.swap_cycles(core)
+        assert RowArray.swap_cycles(core) == BankedAccumulators.SWAP_CYCLES + 2
 
 
 @pytest.mark.parametrize("weight_bits", [1, 2, 7, 16])

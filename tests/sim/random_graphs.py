@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
+from math import gcd
 
 import numpy as np
 from spikeloom.gen.ir import Input, QuantisedNetwork, QuantisedPopulation, QuantisedProjection
@@ -70,6 +71,9 @@ class _Draw:
             shape = conv.target_shape if conv.positions > 1 or rng.random() < 0.5 else (conv.filters,)
         size = int(np.prod(shape))
         self.connect(first, name, size, bits, conv=conv, delayed=rng.random() < 0.3)
+        while rng.random() < 0.2:  # branches that do not fold into one
+            again = None if conv is None or rng.random() < 0.3 else self.another(conv)
+            self.connect(first, name, size, bits, conv=again, delayed=rng.random() < 0.5)
         for source in self.speaking():
             if source != first and rng.random() < 0.35:
                 self.connect(source, name, size, bits, delayed=rng.random() < 0.3)
@@ -86,6 +90,20 @@ class _Draw:
         filters = groups * rng.randint(1, max(1, 4 // groups))
         conv = ConvParams(channels=shape[0], filters=filters, rows=rows, columns=columns, groups=groups)
         return conv if conv.targets <= _MOST_NEURONS else None
+
+    def another(self, conv: ConvParams) -> ConvParams:
+        """Draw a convolution between the same maps: any taps that its outputs may have."""
+        rng = self.rng
+
+        def axis(axis: AxisParams) -> AxisParams:
+            return replace(
+                axis, kernel=rng.randint(1, 3), padding=rng.randint(0, 2), dilation=rng.randint(1, 2)
+            )
+
+        groups = rng.choice(
+            [g for g in range(1, conv.channels + 1) if gcd(conv.channels, conv.filters) % g == 0]
+        )
+        return replace(conv, rows=axis(conv.rows), columns=axis(conv.columns), groups=groups)
 
     def axis(self, size: int) -> AxisParams:
         rng = self.rng

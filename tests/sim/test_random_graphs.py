@@ -83,6 +83,7 @@ def check(case: Case) -> None:
         population_lanes=lanes,
         population_update_lanes=update_lanes,
         delays=rng.choice(["auto", "array"] if narrow else ["auto", "array", "lines"]),
+        sparse=rng.choice(["auto", "always"]),
         readout=case.readout,
         debug=True,
     )

@@ -25,6 +25,7 @@ JSON_KEYS = {
     "mismatches",
     "cycles_per_sample",
     "predicted_cycles_per_sample",
+    "dense_cycles_per_sample",
     "input_spikes",
     "synaptic_ops",
     "saturations",
