@@ -11,6 +11,7 @@ Writes networks.json and networks.md; exit code 1 if a target is missed.
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -225,22 +226,30 @@ def _bitstreams(rows: list[dict[str, Any]]) -> str:
     return f"{BOARD}, with the self-test around each:\n\n{table(head, lines)}"
 
 
+def earlier(out: Path) -> dict[str, dict[str, Any]]:
+    """Rows of the file that is there, by name: those that are not measured again stay."""
+    path = out / "networks.json"
+    return {row["name"]: row for row in json.loads(path.read_text())["rows"]} if path.is_file() else {}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Real networks, from file to bitstream")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--only", nargs="+", default=[""], help="parts of names")
+    parser.add_argument("--only", nargs="+", default=[""], help="parts of names; other rows stay")
     parser.add_argument("--no-bitstream", action="store_true")
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
         sys.exit(f"{arguments.data} is not there: give --data")
-    chosen = [c for c in cases(arguments.data) if any(part in c.name for part in arguments.only)]
-    rows = []
-    for case in chosen:
-        with tempfile.TemporaryDirectory() as name:
-            row = measure(case, arguments.data, Path(name), bitstream=not arguments.no_bitstream)
-        print(row["name"], {k: row[k] for k in ("all_float", "all_golden", "mismatches", "ok")}, flush=True)
-        rows.append(row)
+    everything = cases(arguments.data)
+    rows = earlier(arguments.out)
+    for case in everything:
+        if any(part in case.name for part in arguments.only):
+            with tempfile.TemporaryDirectory() as name:
+                row = measure(case, arguments.data, Path(name), bitstream=not arguments.no_bitstream)
+            print(case.name, {k: row[k] for k in ("all_float", "all_golden", "mismatches", "ok")}, flush=True)
+            rows[case.name] = row
+    rows = [rows[case.name] for case in everything if case.name in rows]
     good = all(row["ok"] for row in rows)
     save("networks", {"rows": rows, "met": good}, title="Real networks", body=body(rows), out=arguments.out)
     return 0 if good else 1
