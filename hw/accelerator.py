@@ -15,8 +15,12 @@ from .event_queue import EventQueue
 from .params import AcceleratorParams, ReadoutKind, bits_for_unsigned
 from .router import connect_cores
 from .signatures import event_layout, event_stream, out_layout
+from .traffic_counter import TRAFFIC_BITS, watch
 
-__all__ = ["Accelerator"]
+__all__ = ["TRAFFIC", "Accelerator"]
+
+TRAFFIC = wiring.Signature({name: Out(TRAFFIC_BITS) for name in ("arrived", "sent", "steps")})
+"""Counters of the router at one core."""
 
 
 class Accelerator(wiring.Component):
@@ -29,6 +33,8 @@ class Accelerator(wiring.Component):
 
     With `params.debug`, core k has outputs ``probe_k__valid``, ``probe_k__group``, ``probe_k__spikes``,
     ``probe_k__membranes`` and, with a synaptic current, ``probe_k__currents``: every updated group in order.
+    Beside them ``traffic_k__arrived``, ``traffic_k__sent`` and ``traffic_k__steps``: events that the router has
+    brought to core k and taken from it since the reset, and steps that the core has begun.
 
     Parameters
     ----------
@@ -59,6 +65,7 @@ class Accelerator(wiring.Component):
         if params.debug:
             for k, core in enumerate(self.cores):
                 members[f"probe_{k}"] = Out(_probe_signature(core))
+                members[f"traffic_{k}"] = Out(TRAFFIC)
         super().__init__(members)
 
     def elaborate(self, platform):
@@ -83,7 +90,19 @@ class Accelerator(wiring.Component):
         ]
         if self.params.debug:
             self._probes(m)
+            self._traffic(m)
         return m
+
+    def _traffic(self, m: Module) -> None:
+        for k, core in enumerate(self.cores):
+            traffic = getattr(self, f"traffic_{k}")
+            arrived = watch(m, core.events, f"arrived_{core.params.name}")
+            sent = watch(m, core.out, f"sent_{core.params.name}")
+            m.d.comb += [
+                traffic.arrived.eq(arrived.events),
+                traffic.steps.eq(arrived.steps),
+                traffic.sent.eq(sent.events),
+            ]
 
     def _probes(self, m: Module) -> None:
         for k, core in enumerate(self.cores):

@@ -16,11 +16,12 @@ __all__ = ["Run", "expected_tokens", "random_samples", "run_samples"]
 
 @dataclass
 class Run:
-    """Tokens of each sample as (index, value, tick, last), its cycles; probe records of each core."""
+    """Tokens of each sample as (index, value, tick, last), its cycles; of each core its probes and traffic."""
 
     tokens: list = field(default_factory=list)
     cycles: list = field(default_factory=list)
     probes: list = field(default_factory=list)
+    traffic: list = field(default_factory=list)
 
 
 def random_samples(rng, chain, *, samples, steps):
@@ -130,6 +131,8 @@ def run_samples(
         for _ in range(20 + pause):
             _, _, valid = await ctx.tick().sample(component.out.valid)
             assert not valid, "a token after the last one"
+        for ports in (getattr(component, f"traffic_{k}") for k in range(probes)):
+            run.traffic.append({name: ctx.get(getattr(ports, name)) for name in ports.signature.members})
 
     watches = []
     for k, records in enumerate(run.probes):

@@ -112,6 +112,22 @@ def test_random_graphs(seed, readout):
     run, golden = check(graph, x, seed=seed, pause=300, **how)
     if graph.params.debug:
         check_probes(graph.params, run, golden)
+        check_traffic(graph.params, x, run, golden)
+
+
+def check_traffic(params, x, run, golden):
+    """The router brings every event exactly once to each core that listens, and takes all it sends."""
+    spikes = [golden.spikes.get(core.name) for core in params.cores]
+    for number, traffic in enumerate(run.traffic):
+        arrived = 0
+        for link in params.links(number):
+            sent = x if link.source < 0 else spikes[link.source]
+            seen = sent[:, : -1 if link.recurrent else None, link.first : link.first + link.channels]
+            arrived += int(seen.sum())
+        assert traffic["arrived"] == arrived
+        assert traffic["steps"] == x.shape[0] * x.shape[1]
+        if number not in params.output_cores:
+            assert traffic["sent"] == int(spikes[number].sum())
 
 
 @pytest.mark.parametrize("readout", READOUTS)
