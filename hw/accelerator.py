@@ -33,7 +33,7 @@ class Accelerator(wiring.Component):
 
     With `params.debug`, core k has outputs ``probe_k__valid``, ``probe_k__group``, ``probe_k__spikes``,
     ``probe_k__membranes`` and, with a synaptic current, ``probe_k__currents``: every updated group in order.
-    Beside them ``traffic_k__arrived``, ``traffic_k__sent`` and ``traffic_k__steps``: events that the router has
+    Beside them ``traffic_k__arrived``, ``traffic_k__sent``, ``traffic_k__steps``: events the router has
     brought to core k and taken from it since the reset, and steps that the core has begun.
 
     Parameters

@@ -16,7 +16,7 @@ __all__ = ["Run", "expected_tokens", "random_samples", "run_samples"]
 
 @dataclass
 class Run:
-    """Tokens of each sample as (index, value, tick, last), its cycles; of each core its probes and traffic."""
+    """Tokens of a sample as (index, value, tick, last), its cycles; of a core its probes and traffic."""
 
     tokens: list = field(default_factory=list)
     cycles: list = field(default_factory=list)
