@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import ClockSignal, Instance, Module, ResetSignal, unsigned
+from amaranth import ClockSignal, Instance, Module, ResetSignal, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -21,10 +21,15 @@ class EmittedAccelerator(wiring.Component):
     -------
     events : in, words: the payload of `event_stream`
     out : out, words: the payload that `out_layout` says
+
+    Ports
+    -----
+    reset : in, beside the reset of the clock domain: forgets everything under way
     """
 
     events: Any
     out: Any
+    reset: Signal
 
     def __init__(self, params: AcceleratorParams, *, name: str = "accelerator"):
         self.name = name
@@ -33,6 +38,7 @@ class EmittedAccelerator(wiring.Component):
             {
                 "events": In(stream.Signature(unsigned(event_bits))),
                 "out": Out(stream.Signature(unsigned(out_layout(params).size))),
+                "reset": In(1),
             }
         )
 
@@ -41,7 +47,8 @@ class EmittedAccelerator(wiring.Component):
         m.submodules.emitted = Instance(
             self.name,
             i_clk=ClockSignal(),
-            i_rst=ResetSignal(allow_reset_less=True),  # 0 where the device itself starts all registers
+            # The domain's own reset is 0 where the device itself starts all registers.
+            i_rst=ResetSignal(allow_reset_less=True) | self.reset,
             i_events__payload=self.events.payload,
             i_events__valid=self.events.valid,
             o_events__ready=self.events.ready,

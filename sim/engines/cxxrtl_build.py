@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib import util
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
@@ -19,7 +21,7 @@ from .cache import cached, content_key
 from .probes import probe_words
 from .run import Design, Progress, settle_cycles
 
-__all__ = ["build_library", "has_feedback"]
+__all__ = ["build_library", "compile_library", "has_feedback", "mangle"]
 
 _STEP = "CXXRTL simulation"
 # Registers of at least this many bits, such as all accumulators of a wide array, are split: assembling
@@ -29,6 +31,7 @@ _SPLIT_BITS = 600
 # memory becomes a register.
 _SCRIPT = f"""
 read_rtlil design.il
+hierarchy -top {{top}}
 proc
 memory_collect
 memory_map t:$mem_v2 r:SIZE=1 %i
@@ -68,23 +71,58 @@ def build_library(
     UserError
         Yosys or the compiler stopped.
     """
-    tool = yosys_engine(yosys, step=_STEP)
-    compiler = cxx_compiler(step=_STEP)
-    flags = (*_FLAGS, f"-O{optimise}")
     try:
         rtlil = design.rtlil.read_bytes()
     except OSError as error:
         raise UserError(f"{_STEP}: cannot read {design.rtlil}: {error.strerror}") from None
-    sources = (_TEMPLATE.read_bytes(), Path(__file__).read_bytes())
+    return compile_library(
+        rtlil,
+        top=design.top,
+        template=_TEMPLATE,
+        values=_driver_values(design),
+        optimise=optimise,
+        yosys=yosys,
+        progress=progress,
+    )
+
+
+def compile_library(
+    rtlil: bytes,
+    *,
+    top: str,
+    template: Path,
+    values: Mapping[str, Any],
+    optimise: int = 3,
+    yosys: YosysEngine = "auto",
+    progress: Progress | None = None,
+) -> Path:
+    """Compile module `top` with a driver of its own, or find it already compiled.
+
+    Parameters
+    ----------
+    rtlil : bytes
+        The whole design.
+    template : Path
+        Jinja2 template of the driver; it gets `values`, `top` (the name of the class) and `one_pass`
+        (whether one evaluation a cycle is enough).
+    values : mapping
+        What depends on the design; part of its identity.
+
+    Returns and raises as `build_library`.
+    """
+    tool = yosys_engine(yosys, step=_STEP)
+    compiler = cxx_compiler(step=_STEP)
+    flags = (*_FLAGS, f"-O{optimise}")
+    sources = (template.read_bytes(), Path(__file__).read_bytes())
     tools = (compiler_identity(compiler), tool.name, tool_version(tool.distribution))
-    key = content_key((rtlil, design.top, repr(design.params), *sources, *tools, *flags))
+    key = content_key((rtlil, top, repr(values), *sources, *tools, *flags))
 
     def make(folder: Path) -> None:
         if progress is not None:
             progress("compiling RTL", 0, 1)
         (folder / "design.il").write_bytes(rtlil)
-        run_yosys(_SCRIPT, cwd=folder, engine=yosys, step=_STEP)
-        _write_driver(folder, design)
+        run_yosys(_SCRIPT.format(top=top), cwd=folder, engine=yosys, step=_STEP)
+        _write_driver(folder, template, {**values, "top": mangle(top)})
         runtime = _runtime(tool.package)
         words = [*compiler, *flags, "-I", runtime, "driver.cc", "-o", "design.so"]
         code, output = run_command(words, cwd=folder)
@@ -98,33 +136,29 @@ def build_library(
     return cached("cxxrtl", key, make) / "design.so"
 
 
-def _write_driver(folder: Path, design: Design) -> None:
-    params, code = design.params, (folder / "design.cc").read_text(encoding="utf-8")
+def _write_driver(folder: Path, template: Path, values: Mapping[str, Any]) -> None:
+    code = (folder / "design.cc").read_text(encoding="utf-8")
     one_pass = not has_feedback(code)
     if one_pass:
         (folder / "design.cc").write_text(_commit_always(code), encoding="utf-8")
-    form = out_format(params)
-    names = {
-        key: _mangle(name)
-        for key, name in {
-            "clk": "clk",
-            "rst": "rst",
-            **{f"{stream}_{wire}": f"{stream}__{wire}" for stream in ("events", "out") for wire in _WIRES},
-        }.items()
-    }
-    driver = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(_TEMPLATE.read_text("utf-8"))
-    text = driver.render(
-        names,
-        top=_mangle(design.top),
-        prev_clk="prev_" + _mangle("clk"),
-        out_words=form.words,
-        last_bit=form.tick_bit + 1,
-        one_pass=one_pass,
-        settle_cycles=settle_cycles(params),
-        startup_cycles=params.clear_cycles,
-        probes=[_probe(k, core) for k, core in enumerate(params.cores)] if params.debug else [],
-    )
+    driver = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(template.read_text("utf-8"))
+    text = driver.render(values, one_pass=one_pass)
     (folder / "driver.cc").write_text(text, encoding="utf-8")
+
+
+def _driver_values(design: Design) -> dict[str, Any]:
+    params = design.params
+    form = out_format(params)
+    ports = {f"{stream}_{wire}": f"{stream}__{wire}" for stream in ("events", "out") for wire in _WIRES}
+    return {
+        **{key: mangle(name) for key, name in {"clk": "clk", "rst": "rst", **ports}.items()},
+        "prev_clk": "prev_" + mangle("clk"),
+        "out_words": form.words,
+        "last_bit": form.tick_bit + 1,
+        "settle_cycles": settle_cycles(params),
+        "startup_cycles": params.clear_cycles,
+        "probes": [_probe(k, core) for k, core in enumerate(params.cores)] if params.debug else [],
+    }
 
 
 _WIRES = ("payload", "valid", "ready")
@@ -146,13 +180,13 @@ def _commit_always(code: str) -> str:
 def _probe(core: int, params: CoreParams) -> dict:
     fields = ["group", "spikes", "membranes", *(["currents"] if params.neuron.synapse else [])]
     return {
-        "valid": _mangle(f"probe_{core}__valid"),
-        "ports": [_mangle(f"probe_{core}__{name}") for name in fields],
+        "valid": mangle(f"probe_{core}__valid"),
+        "ports": [mangle(f"probe_{core}__{name}") for name in fields],
         "words": sum(probe_words(params)),
     }
 
 
-def _mangle(name: str) -> str:
+def mangle(name: str) -> str:
     """Name of a public wire or module in C++, by the rule of write_cxxrtl."""
     escape = {"_": "__"}
     return "p_" + "".join(escape.get(c, c if c.isalnum() else f"_{ord(c):x}_") for c in name)

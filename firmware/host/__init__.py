@@ -1,0 +1,1 @@
+"""The host's end of the link: frames, windows, a board as an object."""

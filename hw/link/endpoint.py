@@ -1,0 +1,142 @@
+"""Endpoint: tokens and commands between a reliable link and an accelerator's two streams."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Module, ResetInserter, Signal, unsigned
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .commands import COUNTER_BITS, Commands
+from .params import HostLinkParams
+from .reliable import ReliableLink
+from .words import BytesToWords, WordsToBytes
+
+__all__ = ["LinkEndpoint"]
+
+
+class LinkEndpoint(wiring.Component):
+    """The host's line on one side, the accelerator on the other.
+
+    A new session, and the command RESET, reset the accelerator; the counters run on.
+
+    Parameters
+    ----------
+    params : HostLinkParams
+    event_bits, out_bits : int
+        Width of the accelerator's payloads; the two top bits of both are `tick` and `last`.
+
+    Streams
+    -------
+    line_i : in, `byte_strobe`
+    line_o : out, stream of bytes
+    events : out, words for the accelerator
+    out : in, its answers
+
+    Ports
+    -----
+    line_error : in, for a cycle: the line saw what is no byte
+    reset : out, of the accelerator
+    """
+
+    line_i: Any
+    line_o: Any
+    events: Any
+    out: Any
+    line_error: Signal
+    reset: Signal
+
+    def __init__(self, params: HostLinkParams, *, event_bits: int, out_bits: int):
+        self.params = params
+        self.event_bits, self.out_bits = event_bits, out_bits
+        self.link = ReliableLink(window=params.window)
+        super().__init__(
+            {
+                "line_i": self.link.signature.members["line_i"],
+                "line_o": self.link.signature.members["line_o"],
+                "events": Out(stream.Signature(unsigned(event_bits))),
+                "out": In(stream.Signature(unsigned(out_bits))),
+                "line_error": In(1),
+                "reset": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.link = link = self.link
+        identity = self.params.identity(event_bits=self.event_bits, out_bits=self.out_bits)
+        commands = Commands(identity=identity)
+        collected = WordsToBytes(width=self.out_bits)
+        words = BytesToWords(width=self.event_bits)
+        fresh = ResetInserter(link.opened)
+        m.submodules.commands = fresh(commands)
+        m.submodules.collected = fresh(collected)
+        m.submodules.words = ResetInserter(self.reset)(words)
+        wiring.connect(m, wiring.flipped(self.line_i), link.line_i)
+        wiring.connect(m, link.line_o, wiring.flipped(self.line_o))
+        wiring.connect(m, words.o, wiring.flipped(self.events))
+        wiring.connect(m, wiring.flipped(self.out), collected.i)
+        m.d.comb += self.reset.eq(link.opened | commands.reset)
+        self._split(m, link, commands, words)
+        self._join(m, link, commands, collected)
+        self._count(m, link, commands)
+        return m
+
+    def _split(self, m: Module, link: ReliableLink, commands: Commands, words: BytesToWords) -> None:
+        segment = link.o.payload
+        # A command waits until the word before it is in the accelerator.
+        m.d.comb += [
+            words.i.payload.eq(segment.data),
+            words.i.valid.eq(link.o.valid & segment.tokens),
+            commands.i.payload.data.eq(segment.data),
+            commands.i.payload.last.eq(segment.last),
+            commands.i.valid.eq(link.o.valid & ~segment.tokens & ~words.o.valid),
+        ]
+        with m.If(segment.tokens):
+            m.d.comb += link.o.ready.eq(words.i.ready)
+        with m.Else():
+            m.d.comb += link.o.ready.eq(commands.i.ready & ~words.o.valid)
+
+    def _join(self, m: Module, link: ReliableLink, commands: Commands, collected: WordsToBytes) -> None:
+        """Whole words, whole replies; a reply goes before the next word."""
+        replying, sending = Signal(), Signal()  # within a reply, within a word
+        reply = Signal()
+        m.d.comb += reply.eq(replying | (commands.o.valid & ~sending))
+        with m.If(reply):
+            m.d.comb += [
+                link.i.payload.data.eq(commands.o.payload.data),
+                link.i.payload.last.eq(commands.o.payload.last),
+                link.i.valid.eq(commands.o.valid),
+                commands.o.ready.eq(link.i.ready),
+            ]
+            with m.If(link.i.valid & link.i.ready):
+                m.d.sync += replying.eq(~link.i.payload.last)
+        with m.Else():
+            m.d.comb += [
+                link.i.payload.data.eq(collected.o.payload.data),
+                link.i.payload.tokens.eq(1),
+                link.i.valid.eq(collected.o.valid),
+                collected.o.ready.eq(link.i.ready),
+            ]
+            with m.If(link.i.valid & link.i.ready):
+                m.d.sync += sending.eq(~collected.o.payload.last)
+        with m.If(link.opened):
+            m.d.sync += [replying.eq(0), sending.eq(0)]
+
+    def _count(self, m: Module, link: ReliableLink, commands: Commands) -> None:
+        event, out = self.events, self.out
+        counted = {
+            "cycles": 1,
+            "event_words": event.valid & event.ready,
+            "event_ticks": event.valid & event.ready & event.payload[-2],
+            "out_words": out.valid & out.ready,
+            "out_ticks": out.valid & out.ready & out.payload[-2],
+            "bad_frames": link.bad,
+            "stray_frames": link.stray,
+            "line_errors": self.line_error,
+        }
+        for name, step in counted.items():
+            counter = Signal(COUNTER_BITS, name=name)
+            m.d.sync += counter.eq(counter + step)
+            m.d.comb += getattr(commands.counters, name).eq(counter)
