@@ -1,6 +1,6 @@
 """Run the measurements: all of them, or the sections named.
 
-Run: python bench/run.py [demo] [compile] [boards] [mnist] [networks] [--out DIR]
+Run: python bench/run.py [demo] [compile] [boards] [mnist] [networks] [link] [--out DIR]
 Each section writes its JSON and its Markdown to DIR (default bench/results), with the versions of all tools.
 """
 
@@ -22,6 +22,7 @@ SECTIONS = {
     "boards": "board_builds.py",
     "mnist": "mnist_rtl.py",
     "networks": "networks.py",
+    "link": "link_faults.py",
 }
 
 

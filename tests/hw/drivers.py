@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from amaranth import ClockDomain, Elaboratable, Module, ResetSignal, Signal
+from amaranth import ClockDomain, Elaboratable, Module, ResetSignal, Signal, Value
 from amaranth.sim import Simulator
 
 __all__ = ["Bench", "coin", "token"]
@@ -85,7 +85,7 @@ class Bench(Elaboratable):
         while True:
             ready = stall is None or not next(stall)
             ctx.set(stream.ready, ready)
-            ports = (stream.valid, stream.payload.as_value(), stream.payload, self.cycle)
+            ports = (stream.valid, Value.cast(stream.payload), stream.payload, self.cycle)
             _, _, valid, raw, payload, cycle = await ctx.tick().sample(*ports)
             if waiting is not None:
                 assert valid, f"cycle {cycle}: a token that waited was withdrawn"

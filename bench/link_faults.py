@@ -1,0 +1,136 @@
+"""Faults on the cable of a simulated board, by the thousand: each detected or harmless, no wrong result.
+
+Run: python bench/link_faults.py [--faults N] [--out DIR]
+Each session runs real digits through host code, UART pins and RTL, while bytes of both directions are
+flipped, lost, doubled, replaced and held back; the outputs are compared with the golden model's.
+Writes link_faults.json and link_faults.md to DIR (default bench/results); exit code 1 if a target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from report import RESULTS, save, table
+from spikeloom import Build, CompileOptions, compile_model, load_samples
+from spikeloom.firmware.host.board import BoardLink, build_id
+from spikeloom.firmware.host.faults import LinkError
+from spikeloom.firmware.host.session import LinkOptions
+from spikeloom.hw.link.params import HostLinkParams
+from spikeloom.sim.engines import run_engine
+from spikeloom.sim.link.faulty import FAULTS, FaultyPort
+from spikeloom.sim.link.pins import SimulatedBoard
+
+__all__ = ["main"]
+
+EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "digits"
+RATES = (0.0005, 0.002, 0.005)  # faults a byte
+SAMPLES = 12
+WINDOW = 2  # small, so that more of the time goes into faults than into what they make come again
+NOISE = 2e-5  # a wrong level at the pin, per clock cycle
+
+
+def session(build: Build, x: np.ndarray, expected: np.ndarray, seed: int, kind: str | None) -> dict[str, Any]:
+    """One session of some samples on a cable that does `kind` (None: everything); what became of it."""
+    params = HostLinkParams(bit_cycles=8, window=WINDOW, clock_hz=25_000_000, build_id=build_id(build))
+    noise = NOISE if kind == "pin noise" else 0.0
+    pins = SimulatedBoard(build, params, noise=noise, seed=seed)
+    kinds = [] if kind in (None, "pin noise") else [kind]
+    cable = FaultyPort(pins, rate=0.0, kinds=kinds, seed=seed)
+    options = LinkOptions(timeout_s=0.002, tries=1000, stall_s=60.0)
+    with BoardLink(cable, build, options=options) as link:
+        before = link.counters()
+        cable.rate = 0.0 if kind == "pin noise" else RATES[seed % len(RATES)]
+        try:
+            output = link.run(x)
+            recovered, wrong = True, int(np.count_nonzero(output != expected))
+        except LinkError:
+            recovered, wrong = False, 0
+        cable.rate = 0.0
+        if recovered:
+            wrong += int(np.count_nonzero(link.run(x[:1]) != expected[:1]))  # and afterwards
+        seen = {name: value - before[name] for name, value in link.counters().items()} if recovered else {}
+        statistics = link.statistics
+    detected = sum(seen.get(name, 0) for name in ("bad_frames", "stray_frames", "line_errors"))
+    return {
+        "kind": kind or "all kinds",
+        "seed": seed,
+        "injected": dict(cable.injected),
+        "recovered": recovered,
+        "wrong": wrong,
+        "detected": detected + statistics.bad_frames + statistics.stray_frames,
+        "polls": statistics.polls,
+        "sent_again": statistics.sent_again,
+        "bytes": statistics.bytes_out + statistics.bytes_in,
+    }
+
+
+def campaign(build: Build, x: np.ndarray, faults: int) -> list[dict[str, Any]]:
+    """Sessions of every kind in turn until so many faults were injected."""
+    expected = run_engine("golden", build, x).output
+    rows, injected, seed = [], 0, 0
+    kinds = [*FAULTS, "pin noise", None]
+    while injected < faults:
+        start = seed * SAMPLES % (len(x) - SAMPLES)
+        part = slice(start, start + SAMPLES)
+        row = session(build, x[part], expected[part], seed, kinds[seed % len(kinds)])
+        rows.append(row)
+        injected += sum(row["injected"].values())
+        seed += 1
+        wrong = sum(row["wrong"] for row in rows)
+        print(f"{seed} sessions, {injected} faults, {wrong} wrong values", flush=True)
+    return rows
+
+
+def body(rows: list[dict[str, Any]], values: int) -> str:
+    lines = []
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        of = [row for row in rows if row["kind"] == kind]
+        faults = sum(sum(row["injected"].values()) for row in of)
+        keys = ("detected", "sent_again", "polls", "bytes", "wrong")
+        sums = [sum(row[key] for row in of) for key in keys]
+        lines.append((kind, len(of), sum(r["recovered"] for r in of), faults, *sums))
+    head = ("kind", "sessions", "recovered", "faults", "frames seen as damaged or out of order")
+    head += ("frames sent again", "polls", "bytes", "wrong values")
+    total = Counter[str]()
+    for row in rows:
+        total.update(row["injected"])
+    named = ", ".join(f"{count} {kind}" for kind, count in sorted(total.items()))
+    return (
+        f"Digits through host code, UART pins and RTL (CXXRTL), {SAMPLES} and one a session, {values} values"
+        f" compared with the golden model; {RATES[0]:g} to {RATES[-1]:g} faults a byte, both directions."
+        f" `pin noise`: a wrong level at RX in a cycle with probability {NOISE:g}.\n\n"
+        f"{table(head, lines)}\n\n{sum(total.values())} faults: {named}."
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Faults on the link")
+    parser.add_argument("--faults", type=int, default=10_000)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        result = compile_model(
+            EXAMPLE / "digits.nir",
+            Path(name) / "build",
+            options=CompileOptions(),
+            calibration=EXAMPLE / "digits_calibration.npz",
+        )
+        x = load_samples(EXAMPLE / "digits_test.npz", shape=(64,)).x
+        rows = campaign(result.build, x, arguments.faults)
+    met = all(row["recovered"] and not row["wrong"] for row in rows)
+    values = len(rows) * (SAMPLES + 1) * x.shape[1] * result.build.plan.accelerator.output_neurons
+    figures = {"rows": rows, "met": met, "wall_s": round(time.monotonic() - started, 1)}
+    save("link_faults", figures, title="Faults on the link", body=body(rows, values), out=arguments.out)
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
