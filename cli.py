@@ -220,15 +220,47 @@ def _run(
     raise typer.Exit(0 if result.ok else FOUND)
 
 
+@app.command(name="run")
+def run_command(
+    directory: Dir,
+    data: Data,
+    port: Annotated[str, typer.Option(help="Such as /dev/ttyUSB0; sim simulates board and cable.")],
+    baud: Annotated[int, typer.Option(min=1, help="Of the UART.")] = 1_000_000,
+    limit: Limit = None,
+    bin_us: BinUs = None,
+    steps: Steps = None,
+    json_file: Json = None,
+) -> None:
+    """Run data on a board, over its cable."""
+    from .firmware.host.run import connect, run_on_board
+    from .gen.build_dir import read_build
+    from .sim.data import load_samples
+    from .sim.progress import counts_shown, samples_shown
+    from .sim.tables import facts_table
+
+    read = read_build(directory)
+    samples = load_samples(data, shape=read.qnet.input_shape, bin_us=bin_us, steps=steps, limit=limit)
+    with counts_shown(errors) as compiling:
+        link = connect(read, port, baud=baud, progress=compiling)
+    with link, samples_shown(errors) as show:
+        result = run_on_board(link, samples.x, samples.y, progress=show)
+    output.print(facts_table(f"Run {read.network.name}", result.facts()))
+    _save(json_file, result.to_json())
+
+
 @app.command()
 def build(
     directory: Dir,
     board: Annotated[str | None, typer.Option(help="Default: the one it was compiled for.")] = None,
+    link: Annotated[
+        str | None, typer.Option(help="uart: a host feeds it (spikeloom run). Default: a self-test.")
+    ] = None,
+    baud: Annotated[int, typer.Option(min=1, help="Of the UART.")] = 1_000_000,
     synth_only: Annotated[bool, typer.Option("--synth-only", help="Count the accelerator alone.")] = False,
     seed: Annotated[int, typer.Option(help="Of place and route.")] = 1,
     json_file: Json = None,
 ) -> None:
-    """Synthesise, place and route: a bitstream with a self-test around the accelerator."""
+    """Synthesise, place and route: a bitstream with a self-test or a link around the accelerator."""
     from .gen.build_dir import read_build
     from .gen.toolchain.build import build as run
     from .sim.progress import lines_shown
@@ -239,7 +271,15 @@ def build(
     if target is None:
         raise UserError("No board: give --board NAME here or at compile; `spikeloom boards` lists them")
     with lines_shown(errors) as show:
-        result = run(read, board=target, synth_only=synth_only, seed=seed, progress=show)
+        result = run(
+            read,
+            board=target,
+            link=link,
+            baud=baud,
+            synth_only=synth_only,
+            seed=seed,
+            progress=show,
+        )
     output.print(build_screen(result))
     _save(json_file, result.as_json())
     raise typer.Exit(FOUND if result.timing_met is False else 0)

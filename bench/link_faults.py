@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 from report import RESULTS, save, table
 from spikeloom import Build, CompileOptions, compile_model, load_samples
-from spikeloom.firmware.host.board import BoardLink, build_id
+from spikeloom.firmware.host.board import BoardLink
 from spikeloom.firmware.host.faults import LinkError
 from spikeloom.firmware.host.session import LinkOptions
+from spikeloom.gen.manifest import build_id
 from spikeloom.hw.link.params import HostLinkParams
 from spikeloom.sim.engines import run_engine
 from spikeloom.sim.link.faulty import FAULTS, FaultyPort
@@ -38,7 +39,7 @@ NOISE = 2e-5  # a wrong level at the pin, per clock cycle
 
 def session(build: Build, x: np.ndarray, expected: np.ndarray, seed: int, kind: str | None) -> dict[str, Any]:
     """One session of some samples on a cable that does `kind` (None: everything); what became of it."""
-    params = HostLinkParams(bit_cycles=8, window=WINDOW, clock_hz=25_000_000, build_id=build_id(build))
+    params = HostLinkParams(bit_cycles=8, window=WINDOW, clock_hz=25_000_000, build_id=build_id(build.path))
     noise = NOISE if kind == "pin noise" else 0.0
     pins = SimulatedBoard(build, params, noise=noise, seed=seed)
     kinds = [] if kind in (None, "pin noise") else [kind]

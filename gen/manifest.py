@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..hw.link.protocol import BUILD_ID_BYTES
 from ..hw.params import NeuronParams
 from .codec import encode
 from .convolution import synapse_counts
@@ -30,6 +31,7 @@ __all__ = [
     "FORMAT_VERSION",
     "MANIFEST",
     "Source",
+    "build_id",
     "file_hash",
     "is_build",
     "make_manifest",
@@ -60,6 +62,11 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def build_id(path: Path) -> bytes:
+    """What a board that holds the build directory `path` answers with: the start of its manifest's hash."""
+    return bytes.fromhex(file_hash(path / MANIFEST))[:BUILD_ID_BYTES]
 
 
 def make_manifest(

@@ -6,9 +6,10 @@ import numpy as np
 
 from ..gen.errors import UserError
 from ..gen.ir import Network, Population, QuantisedNetwork, QuantisedPopulation
+from ..hw.params import ReadoutKind
 from .golden.run import Run
 
-__all__ = ["RULES", "accuracy", "decide"]
+__all__ = ["RULES", "accuracy", "decide", "decide_output"]
 
 RULES = {True: ("count",), False: ("sum", "last", "max")}  # by whether the output spikes; defaults first
 
@@ -50,6 +51,27 @@ def decide(network: Network | QuantisedNetwork, run: Run, *, rule: str | None = 
         total = np.float64 if values.dtype.kind == "f" else np.int64
         return values.sum(axis=1, dtype=total).argmax(axis=1)
     return (values[:, -1] if rule == "last" else values.max(axis=1)).argmax(axis=1)
+
+
+def decide_output(
+    network: QuantisedNetwork, readout: ReadoutKind, output: np.ndarray, *, rule: str | None = None
+) -> np.ndarray:
+    """Class of each sample from what an accelerator sent (`EngineRun.output`), as `decide`."""
+    if readout is ReadoutKind.CLASS:
+        return output
+    if readout is ReadoutKind.COUNTS:
+        return output.argmax(1)
+    first = next(p for p in network.populations if p.name == network.outputs[0])
+    only = {first.name: output[..., : first.size]}
+    spiking = readout is ReadoutKind.SPIKES
+    seen = Run(
+        outputs=network.outputs,
+        spikes=only if spiking else {},
+        membranes={} if spiking else only,
+        currents={},
+        saturations={},
+    )
+    return decide(network, seen, rule=rule)
 
 
 def accuracy(classes: np.ndarray, labels: np.ndarray | None) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ..gen.dense_cycles import dense_step_cycles
 from ..gen.errors import UserError
 from ..hw.params import ReadoutKind
 from .compare import FIRST, Comparison, compare_runs
-from .decision import accuracy, decide
+from .decision import accuracy, decide, decide_output
 from .engines.golden import golden_engine_run
 from .engines.run import EngineOptions, EngineRun, Progress
 from .engines.select import engine_input, run_engine
@@ -153,22 +153,7 @@ class Measurement:
         return int(np.count_nonzero(cycles != predicted))
 
     def _decide(self, run: EngineRun) -> np.ndarray:
-        if run.readout is ReadoutKind.CLASS:
-            return run.output
-        if run.readout is ReadoutKind.COUNTS:
-            return run.output.argmax(1)
-        qnet = self.build.qnet
-        name, size = next(iter(self.outputs.items()))
-        only: Mapping[str, np.ndarray] = {name: run.output[..., :size]}
-        spiking = run.readout is ReadoutKind.SPIKES
-        seen = Run(
-            outputs=qnet.outputs,
-            spikes=only if spiking else {},
-            membranes={} if spiking else only,
-            currents={},
-            saturations={},
-        )
-        return decide(qnet, seen, rule=self.rule)
+        return decide_output(self.build.qnet, run.readout, run.output, rule=self.rule)
 
     def _accuracy(self, which: str) -> float | None:
         if self.y is None:

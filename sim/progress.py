@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-__all__ = ["counts_shown", "lines_shown", "steps_shown"]
+__all__ = ["counts_shown", "lines_shown", "samples_shown", "steps_shown"]
 
 _LINE_CHARACTERS = 70
 
@@ -35,18 +35,35 @@ def lines_shown(console: Console) -> Iterator[Callable[[str, str], None]]:
 
 
 @contextmanager
-def counts_shown(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """Bar a stage: ``show(stage, done, total)``."""
+def counts_shown(console: Console) -> Iterator[Callable[..., None]]:
+    """Bar a stage: ``show(stage, done, total)``, and optionally a text to stand before it."""
     if not console.is_terminal:
-        yield lambda stage, done, total: None
+        yield lambda stage, done, total, text="": None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         tasks = {}
 
-        def show(stage: str, done: int, total: int) -> None:
+        def show(stage: str, done: int, total: int, text: str = "") -> None:
             if stage not in tasks:
                 tasks[stage] = progress.add_task(stage, total=total)
-            progress.update(tasks[stage], completed=done, total=total)
+            named = f"{stage}: {text}" if text else stage
+            progress.update(tasks[stage], completed=done, total=total, description=named)
 
         yield show
+
+
+@contextmanager
+def samples_shown(console: Console) -> Iterator[Callable[[int, int, float | None, float], None]]:
+    """Bar with accuracy and rate: ``show(done, total, accuracy, samples_per_s)``."""
+    with counts_shown(console) as bar:
+
+        def show(done: int, total: int, accuracy: float | None, samples_per_s: float) -> None:
+            bar("samples", done, total, _so_far(accuracy, samples_per_s))
+
+        yield show
+
+
+def _so_far(accuracy: float | None, samples_per_s: float) -> str:
+    right = "" if accuracy is None else f"{accuracy:.1%} right, "
+    return f"{right}{samples_per_s:.1f} samples/s"

@@ -10,8 +10,8 @@ import numpy as np
 
 from ...gen.build_dir import Build
 from ...gen.errors import UserError
-from ...gen.manifest import MANIFEST, file_hash
-from ...hw.link.protocol import BUILD_ID_BYTES, COUNTERS, IDENTITY, IDENTITY_BYTES, PAYLOAD_BYTES, VERSION, Op
+from ...gen.manifest import build_id
+from ...hw.link.protocol import COUNTERS, IDENTITY, IDENTITY_BYTES, PAYLOAD_BYTES, VERSION, Op
 from ...sim.engines.select import engine_input
 from ...sim.faults import ProtocolFault
 from ...sim.tokens import Tokens, events_format, input_tokens, out_format, read_output
@@ -19,14 +19,9 @@ from .faults import LinkError, WrongBuild
 from .ports import Port
 from .session import LinkOptions, LinkStatistics, Session
 
-__all__ = ["BoardLink", "Identity", "build_id"]
+__all__ = ["BoardLink", "Identity"]
 
 _READ_AHEAD_BYTES = 64 * PAYLOAD_BYTES
-
-
-def build_id(build: Build) -> bytes:
-    """What a board of this build answers with: the start of the SHA-256 of its manifest."""
-    return bytes.fromhex(file_hash(build.path / MANIFEST))[:BUILD_ID_BYTES]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,7 +257,7 @@ class BoardLink:
         found, where = self.identity, self.session.port.name
         if found.version != VERSION:
             raise WrongBuild(f"{where}: speaks version {found.version} of the link, not {VERSION}")
-        wanted = build_id(self.build)
+        wanted = build_id(self.build.path)
         if found.build_id != wanted:
             raise WrongBuild(
                 f"{where}: the board holds build {found.build_id.hex()[:12]}, not {wanted.hex()[:12]}"

@@ -10,14 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from amaranth import Elaboratable
 
 from ...hw.boards.board import Board
 from ...hw.boards.registry import BOARDS
-from ...hw.boards.top import BoardTop
-from ...hw.emitted import EmittedAccelerator
-from ...hw.params import AcceleratorParams
-from ...hw.selftest import SelfTest, SelfTestParams, output_signature
 from ..atomic_dir import replace_directory
 from ..build_dir import Build
 from ..errors import UserError
@@ -27,17 +23,16 @@ from .netlist import PASSES, apply_passes
 from .place import Placement, pack, place_and_route
 from .process import OnLine, require, tool_version
 from .resources import Resources
-from .selftest_words import event_words, output_words
 from .synthesis import Synthesis, synthesise
+from .tops import ACCELERATOR, DEFAULT_BAUD, board_top
 from .yosys import YosysEngine, yosys_engine
 
-__all__ = ["BuildResult", "Progress", "board_named", "build", "selftest_params"]
+__all__ = ["BuildResult", "Progress", "board_named", "build"]
 
 Progress = Callable[[str, str], None]
 """Called with the running step and the latest line of its tool."""
 
 RESULT = "build.json"
-ACCELERATOR = "accelerator"
 NO_ROOM = ("Unable to place cell", "Unable to find", "no BELs remaining", "utilisation limit")
 
 
@@ -49,7 +44,8 @@ class BuildResult:
     ----------
     board, device : str
     top : str
-        ``"board"``: accelerator, self-test and lights; ``"accelerator"``: it alone, synthesised only.
+        ``"board"``: accelerator, self-test and lights; ``"uart"``: accelerator, UART link and lights;
+        ``"accelerator"``: it alone, synthesised only.
     luts, ffs, lut_rams, block_rams, dsps, sprams : int
         In use after place and route, or counted by synthesis. A LUT of an iCE40 is a logic cell.
     fmax_mhz : float or None
@@ -64,6 +60,8 @@ class BuildResult:
     passes : tuple of str
         Netlist passes that ran.
     bitstream : Path or None
+    baud : int or None
+        Of the UART link.
     programmer : str
         Command that loads the bitstream.
     tools : mapping of str to str
@@ -87,6 +85,7 @@ class BuildResult:
     seed: int | None
     passes: tuple[str, ...]
     bitstream: Path | None
+    baud: int | None = None
     programmer: str
     tools: Mapping[str, str]
     wall_s: float
@@ -114,6 +113,8 @@ def build(
     build: Build,
     *,
     board: str,
+    link: str | None = None,
+    baud: int = DEFAULT_BAUD,
     synth_only: bool = False,
     seed: int = 1,
     engine: YosysEngine = "auto",
@@ -121,7 +122,8 @@ def build(
 ) -> BuildResult:
     """Make a bitstream for `board`, or with `synth_only` count what the accelerator alone takes.
 
-    The results are in ``board/<name>`` of the build directory (``board/<name>-synth`` with `synth_only`),
+    The results are in ``board/<name>`` of the build directory (``board/<name>-synth`` with `synth_only`,
+    ``board/<name>-uart`` with a link),
     written whole or not at all: the bitstream, the netlist, constraints, scripts, logs and ``build.json``.
 
     Parameters
@@ -130,6 +132,10 @@ def build(
         The RTL of this directory is what is built: the same file that the engines verify.
     board : str
         A key of `hw.boards.registry.BOARDS`.
+    link : {None, "uart"}
+        What the accelerator's streams are reached by; None: nothing, a self-test plays a stored sample.
+    baud : int
+        Of the UART.
     seed : int
         Seed of place and route.
     engine : {"auto", "pyosys", "yowasp"}
@@ -147,11 +153,17 @@ def build(
     params = build.plan.accelerator
     _check_tools(target, engine, synth_only)
     check_memory(params, target)
+    if synth_only and link is not None:
+        raise UserError("Only a whole board has a link: give --link or --synth-only, not both")
+    top = board_top(build, target, link=link, baud=baud) if not synth_only else None
     started = time.monotonic()
-    path = build.path / "board" / (f"{target.name}-synth" if synth_only else target.name)
-    flow = _synth_only if synth_only else _bitstream
+    path = build.path / "board" / f"{target.name}{'-synth' if synth_only else f'-{link}' if link else ''}"
     with replace_directory(path, ours=_is_result, what=f"the board build {target.name}") as folder:
-        result = flow(build, target, folder, seed=seed, engine=engine, progress=progress)
+        if top is None:
+            result = _synth_only(build, target, folder, engine=engine, progress=progress)
+        else:
+            result = _bitstream(build, target, top, folder, seed=seed, engine=engine, progress=progress)
+            result = replace(result, top=link or "board", baud=baud if link else None)
         result = replace(result, wall_s=round(time.monotonic() - started, 3))
         text = json.dumps(result.as_json(), indent=2)
         (folder / RESULT).write_text(text + "\n", encoding="utf-8")
@@ -159,7 +171,7 @@ def build(
 
 
 def _synth_only(
-    build: Build, board: Board, folder: Path, *, seed: int, engine: YosysEngine, progress: Progress | None
+    build: Build, board: Board, folder: Path, *, engine: YosysEngine, progress: Progress | None
 ) -> BuildResult:
     sources = [_relative(build.rtlil, folder)]
     synthesis = _synthesise(build, board, folder, sources, ACCELERATOR, engine, progress)
@@ -167,10 +179,17 @@ def _synth_only(
 
 
 def _bitstream(
-    build: Build, board: Board, folder: Path, *, seed: int, engine: YosysEngine, progress: Progress | None
+    build: Build,
+    board: Board,
+    top: Elaboratable,
+    folder: Path,
+    *,
+    seed: int,
+    engine: YosysEngine,
+    progress: Progress | None,
 ) -> BuildResult:
-    params, flow = build.plan.accelerator, FLOWS[board.family]
-    _write_top(params, selftest_params(build), board, folder)
+    flow = FLOWS[board.family]
+    _write_top(top, board, folder)
     sources = [_relative(build.rtlil, folder), "top.il"]
     synthesis = _synthesise(build, board, folder, sources, "top", engine, progress)
     passes = PASSES[board.family]
@@ -225,41 +244,8 @@ def _check_tools(board: Board, engine: YosysEngine, synth_only: bool) -> None:
         require(FLOWS[board.family].packer, step="packing")
 
 
-def selftest_params(build: Build) -> SelfTestParams:
-    """Choose a stored sample for the self-test: the shortest whose output is not silent.
-
-    Raises
-    ------
-    UserError
-        The build has no stored samples.
-    """
-    vectors = build.vectors()
-    if vectors is None or not len(vectors.x):
-        raise UserError(f"{build.path}: has no stored samples for the self-test; compile the network again")
-    params = build.plan.accelerator
-    x = vectors.x.reshape(*vectors.x.shape[:2], -1)
-    events = x.sum(axis=(1, 2), dtype=np.int64)
-    silent = ~vectors.output.any(axis=(1, 2))
-    chosen = np.lexsort((events, silent))[0]
-    tokens = tuple(event_words(x[chosen]))
-    words = list(output_words(params, vectors.output[chosen]))
-    return SelfTestParams(
-        tokens=tokens,
-        signature=output_signature(words),
-        timeout_cycles=_timeout_cycles(params, tokens, words),
-    )
-
-
-def _timeout_cycles(params: AcceleratorParams, tokens: tuple[int, ...], words: list[int]) -> int:
-    """Far more than any sample can take, and still well under a second on every board."""
-    steps = sum(core.neuron.neurons + core.array.groups for core in params.cores)
-    busiest = max(core.event_cycles for core in params.cores)
-    return (1 << 16) + 4 * (len(tokens) + len(words)) * (busiest + steps)
-
-
-def _write_top(params: AcceleratorParams, selftest: SelfTestParams, board: Board, folder: Path) -> None:
+def _write_top(top: Elaboratable, board: Board, folder: Path) -> None:
     """Write ``top.il`` and the pin and clock constraints."""
-    top = BoardTop(board, SelfTest(EmittedAccelerator(params, name=ACCELERATOR), selftest))
     plan = board.make_platform().prepare(top, "top", emit_src=False)
     for name in ("top.il", FLOWS[board.family].constraints):
         content = plan.files[name]

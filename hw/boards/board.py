@@ -39,6 +39,8 @@ class Board:
         ``module:class`` in amaranth-boards.
     leds : tuple of Led
         In the order in which they are used: pass, fail, heartbeat.
+    uart : int or None
+        Number of the platform's UART that a host reaches the board by; None: it has none.
     programmer : str
         Command that loads a bitstream, which is its last argument.
     """
@@ -52,6 +54,7 @@ class Board:
     leds: tuple[Led, ...]
     programmer: str
     speed: str = ""
+    uart: int | None = 0
 
     @property
     def family(self) -> Family:

@@ -25,5 +25,6 @@ BOARDS = (
         platform="tinyfpga_bx:TinyFPGABXPlatform",
         leds=(Led(resource="led"),),
         programmer="tinyprog -p",
+        uart=None,
     ),
 )

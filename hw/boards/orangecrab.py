@@ -18,6 +18,7 @@ def _orangecrab(name: str, size: str, device: Device) -> Board:
         platform=f"orangecrab_r0_2:OrangeCrabR0_2_{size}Platform",
         leds=tuple(Led(resource="rgb_led", colour=colour) for colour in "grb"),
         programmer="openFPGALoader -b orangeCrab",
+        uart=None,
     )
 
 

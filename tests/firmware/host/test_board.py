@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from spikeloom.firmware.host.board import BoardLink, build_id
+from spikeloom.firmware.host.board import BoardLink
 from spikeloom.firmware.host.faults import LinkError, NoAnswer, WrongBuild
 from spikeloom.firmware.host.session import LinkOptions
 from spikeloom.gen.build_dir import read_build
 from spikeloom.gen.errors import UserError
+from spikeloom.gen.manifest import build_id
 from spikeloom.gen.plan import PlanOptions
 from spikeloom.hw.link.params import HostLinkParams
 from spikeloom.hw.params import ReadoutKind
@@ -27,12 +28,17 @@ OPTIONS = LinkOptions(timeout_s=0.001, tries=200, stall_s=2.0)
 
 def params(build, **given):
     return HostLinkParams(
-        **{"bit_cycles": 4, "window": 4, "clock_hz": CLOCK_HZ, "build_id": build_id(build), **given}
+        **{"bit_cycles": 4, "window": 4, "clock_hz": CLOCK_HZ, "build_id": build_id(build.path), **given}
     )
 
 
+def simulated(build, **given):
+    """A simulated board; few designs, because each has to be compiled."""
+    return SimulatedBoard(build, params(build), optimise=1, **given)
+
+
 def connect(build, port=None, **given):
-    port = port or SimulatedBoard(build, params(build), optimise=0)
+    port = port or simulated(build)
     return BoardLink(port, build, options=OPTIONS, **given)
 
 
@@ -54,7 +60,7 @@ def test_real_digits_through_the_pins(digits):
     """Both clocks differ by 1 %; three whole samples, bit by bit, and then step by step."""
     samples = load_samples(EXAMPLE / "digits_test.npz", shape=(64,), limit=3)
     expected = run_engine("golden", digits, samples.x).output
-    port = SimulatedBoard(digits, params(digits, bit_cycles=8), clock_error=0.01, optimise=0)
+    port = SimulatedBoard(digits, params(digits, bit_cycles=8), clock_error=0.01, optimise=1)
     with connect(digits, port) as board:
         assert board.identity.clock_hz == CLOCK_HZ
         np.testing.assert_array_equal(board.run(samples.x), expected)
@@ -73,9 +79,7 @@ def test_faults_on_the_cable(tiny, kind):
     build, x = tiny
     x = np.concatenate([x] * 4)
     expected = run_engine("golden", build, x).output
-    cable = FaultyPort(
-        SimulatedBoard(build, params(build), optimise=0), rate=0.0, kinds=[kind] if kind else [], seed=1
-    )
+    cable = FaultyPort(simulated(build), rate=0.0, kinds=[kind] if kind else [], seed=1)
     with connect(build, cable) as board:
         cable.rate = 0.006
         np.testing.assert_array_equal(board.run(x), expected)
@@ -91,7 +95,7 @@ def test_faults_on_the_cable(tiny, kind):
 
 def test_noise_at_the_pin(tiny):
     build, x = tiny
-    port = SimulatedBoard(build, params(build, bit_cycles=8), noise=1e-3, optimise=0)
+    port = simulated(build, noise=1e-3)
     with connect(build, port) as board:
         np.testing.assert_array_equal(board.run(x), run_engine("golden", build, x).output)
         counters = board.counters()
@@ -109,7 +113,7 @@ def test_reset_in_the_middle_of_a_sample(tiny):
 
 def test_self_test_and_a_second_session(tiny):
     build, x = tiny
-    port = SimulatedBoard(build, params(build), optimise=0)
+    port = simulated(build)
     with connect(build, port) as board:
         assert board.self_test() == 0
         board.send_step(x[0][0], last=False)
@@ -117,24 +121,14 @@ def test_self_test_and_a_second_session(tiny):
         np.testing.assert_array_equal(again.run(x[:2]), run_engine("golden", build, x[:2]).output)
 
 
-@pytest.mark.parametrize("readout", [ReadoutKind.COUNTS, ReadoutKind.CLASS])
-def test_readouts(small, tmp_path, readout):
-    build = compile_model(
-        small.model,
-        tmp_path / "build",
-        options=CompileOptions(plan=PlanOptions(readout=readout)),
-        calibration=small.data,
-    ).build
+def test_counts_readout_and_the_wrong_build(small, tiny, tmp_path):
+    options = CompileOptions(plan=PlanOptions(readout=ReadoutKind.COUNTS))
+    build = compile_model(small.model, tmp_path / "build", options=options, calibration=small.data).build
+    with pytest.raises(WrongBuild, match=r"the board holds build [0-9a-f]{12}, not [0-9a-f]{12} of "):
+        connect(build, simulated(tiny[0]))
     x = load_samples(small.data, shape=(6,)).x
     with connect(build) as board:
         np.testing.assert_array_equal(board.run(x), run_engine("golden", build, x).output)
-
-
-def test_another_build_on_the_board(tiny):
-    build, _ = tiny
-    port = SimulatedBoard(build, params(build, build_id=bytes(16)), optimise=0)
-    with pytest.raises(WrongBuild, match="the board holds build 000000000000, not [0-9a-f]{12} of "):
-        connect(build, port)
 
 
 class Silent:
@@ -169,7 +163,7 @@ def test_nobody_answers(tiny, says):
 
 def test_a_board_that_goes_away(tiny):
     build, x = tiny
-    cable = FaultyPort(SimulatedBoard(build, params(build), optimise=0), rate=0.0, kinds=["drop"])
+    cable = FaultyPort(simulated(build), rate=0.0, kinds=["drop"])
     with connect(build, cable) as board:
         cable.rate = 1e9
         with pytest.raises(NoAnswer, match="the board does not answer any more"):
@@ -178,9 +172,9 @@ def test_a_board_that_goes_away(tiny):
 
 def test_a_board_that_was_restarted(tiny):
     build, x = tiny
-    port = SimulatedBoard(build, params(build), optimise=0)
+    port = simulated(build)
     with connect(build, port) as board:
-        board.session.port = SimulatedBoard(build, params(build), optimise=0)
+        board.session.port = simulated(build)
         with pytest.raises(LinkError, match="the board was restarted; run it again"):
             board.run(x)
 

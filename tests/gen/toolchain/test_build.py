@@ -10,9 +10,10 @@ from spikeloom.gen.errors import MissingTool, UserError
 from spikeloom.gen.plan import PlanOptions, make_plan
 from spikeloom.gen.toolchain import build as flow
 from spikeloom.gen.toolchain import process
-from spikeloom.gen.toolchain.build import build, selftest_params
+from spikeloom.gen.toolchain.build import build
 from spikeloom.gen.toolchain.flows import FLOWS
 from spikeloom.gen.toolchain.resources import Resources
+from spikeloom.gen.toolchain.tops import selftest_params
 from spikeloom.hw.boards.registry import BOARDS
 from spikeloom.sim.golden.model import run_golden
 

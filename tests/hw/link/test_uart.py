@@ -93,5 +93,5 @@ def test_a_pulse_inside_a_bit_is_outvoted():
 
 
 def test_a_byte_without_a_stop_bit_is_an_error():
-    levels = byte_levels(0x5A, 8, stop=0) + [(0, 100), (1, 20)] + byte_levels(0xC3, 8)
+    levels = [*byte_levels(0x5A, 8, stop=0), (0, 100), (1, 20), *byte_levels(0xC3, 8)]
     assert drive(8, levels) == (b"\xc3", 1)

@@ -1,0 +1,104 @@
+"""What is built around the accelerator on a board: a self-test, or a link to a host."""
+
+from __future__ import annotations
+
+import numpy as np
+from amaranth import Elaboratable
+
+from ...hw.boards.board import Board
+from ...hw.boards.top import BoardTop, LinkTop
+from ...hw.emitted import EmittedAccelerator
+from ...hw.link.params import HostLinkParams, bit_cycles_for
+from ...hw.link.uart_link import UartLink
+from ...hw.params import AcceleratorParams
+from ...hw.selftest import SelfTest, SelfTestParams, output_signature
+from ..build_dir import Build
+from ..errors import UserError
+from ..manifest import build_id
+from .selftest_words import event_words, output_words
+
+__all__ = ["ACCELERATOR", "DEFAULT_BAUD", "LINKS", "board_top", "link_params", "selftest_params"]
+
+ACCELERATOR = "accelerator"
+"""Module of the build's RTL."""
+DEFAULT_BAUD = 1_000_000
+LINKS = ("uart",)
+_WINDOWS = {"ice40": 4}  # frames each way: 512 bytes of one block RAM, where they are that small
+_WINDOW = 8
+
+
+def board_top(build: Build, board: Board, *, link: str | None, baud: int) -> Elaboratable:
+    """Top level of `board`: with `link`, or with a self-test.
+
+    Raises
+    ------
+    UserError
+        No such link, none on this board, a rate that its clock cannot make; no samples for a self-test.
+    """
+    accelerator = EmittedAccelerator(build.plan.accelerator, name=ACCELERATOR)
+    if link is None:
+        return BoardTop(board, SelfTest(accelerator, selftest_params(build)))
+    if link not in LINKS:
+        raise UserError(f"Link must be {' or '.join(LINKS)}, not {link}")
+    if board.uart is None:
+        raise UserError(f"Board {board.name} has no UART; {_with_uart()} have one")
+    return LinkTop(board, UartLink(accelerator, link_params(build, board, baud=baud)))
+
+
+def link_params(build: Build, board: Board, *, baud: int) -> HostLinkParams:
+    """Parameters of the UART link of `board`.
+
+    Raises
+    ------
+    UserError
+        The board's clock cannot make this rate.
+    """
+    clock_hz = round(board.clock_mhz * 1e6)
+    try:
+        bit_cycles = bit_cycles_for(clock_hz, baud)
+    except ValueError as error:
+        raise UserError(f"Board {board.name}: {error}") from None
+    return HostLinkParams(
+        bit_cycles=bit_cycles,
+        window=_WINDOWS.get(board.family, _WINDOW),
+        clock_hz=clock_hz,
+        build_id=build_id(build.path),
+    )
+
+
+def _with_uart() -> str:
+    from ...hw.boards.registry import BOARDS
+
+    return ", ".join(name for name, board in BOARDS.items() if board.uart is not None)
+
+
+def selftest_params(build: Build) -> SelfTestParams:
+    """Choose a stored sample for the self-test: the shortest whose output is not silent.
+
+    Raises
+    ------
+    UserError
+        The build has no stored samples.
+    """
+    vectors = build.vectors()
+    if vectors is None or not len(vectors.x):
+        raise UserError(f"{build.path}: has no stored samples for the self-test; compile the network again")
+    params = build.plan.accelerator
+    x = vectors.x.reshape(*vectors.x.shape[:2], -1)
+    events = x.sum(axis=(1, 2), dtype=np.int64)
+    silent = ~vectors.output.any(axis=(1, 2))
+    chosen = np.lexsort((events, silent))[0]
+    tokens = tuple(event_words(x[chosen]))
+    words = list(output_words(params, vectors.output[chosen]))
+    return SelfTestParams(
+        tokens=tokens,
+        signature=output_signature(words),
+        timeout_cycles=_timeout_cycles(params, tokens, words),
+    )
+
+
+def _timeout_cycles(params: AcceleratorParams, tokens: tuple[int, ...], words: list[int]) -> int:
+    """Far more than any sample can take, and still well under a second on every board."""
+    steps = sum(core.neuron.neurons + core.array.groups for core in params.cores)
+    busiest = max(core.event_cycles for core in params.cores)
+    return (1 << 16) + 4 * (len(tokens) + len(words)) * (busiest + steps)
