@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Protocol
 
@@ -97,10 +98,10 @@ class SerialPort:
 
 
 def _reason(error: Exception) -> str:
-    """One line, without the path that the message starts with."""
-    strerror = getattr(error, "strerror", None)
-    text = strerror or str(error) or type(error).__name__
-    return " ".join(text.split(": ")[-1].split()).strip("'\"")
+    """What the system said, on one line."""
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _ports() -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from amaranth import Elaboratable, Module, Signal, Value
+from amaranth.build import ResourceError
 from amaranth.lib import io
 
 from ..link.uart_link import UartLink
@@ -53,13 +56,21 @@ class LinkTop(Elaboratable):
 
 
 def _show(m: Module, board: Board, platform, passed: Value, failed: Value) -> None:
-    m.submodules.lights = lights = StatusLights(count=len(board.leds), clock_hz=round(board.clock_mhz * 1e6))
-    m.d.comb += [lights.passed.eq(passed), lights.failed.eq(failed)]
+    """Show it on the LEDs, except those that share a pin with what is already in use."""
     ports = {}
-    for number, led in enumerate(board.leds):
-        key = led.resource, led.number
-        if key not in ports:
-            ports[key] = platform.request(*key, dir="-")
-        port = getattr(ports[key], led.colour) if led.colour else ports[key]
+    for led in board.leds:
+        with suppress(ResourceError):
+            key = led.resource, led.number
+            ports.setdefault(key, None)
+            ports[key] = ports[key] or platform.request(*key, dir="-")
+    leds = [led for led in board.leds if ports[led.resource, led.number] is not None]
+    if not leds:
+        return
+    clock_hz = round(board.clock_mhz * 1e6)
+    m.submodules.lights = lights = StatusLights(count=len(leds), clock_hz=clock_hz)
+    m.d.comb += [lights.passed.eq(passed), lights.failed.eq(failed)]
+    for number, led in enumerate(leds):
+        port = ports[led.resource, led.number]
+        port = getattr(port, led.colour) if led.colour else port
         m.submodules[f"led_{number}"] = buffer = io.Buffer(io.Direction.Output, port)
         m.d.comb += buffer.o.eq(lights.lights[number])

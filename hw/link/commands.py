@@ -29,7 +29,7 @@ class Commands(wiring.Component):
     i : in, `byte_stream`: a command, `last` with its final byte
     o : out, `byte_stream`: a reply
     counters : in, `counters_layout`
-    reset : out, for a cycle, before the reply: the accelerator forgets what is under way
+    reset : out, for a cycle, two cycles before the reply
     """
 
     i: Any
@@ -63,8 +63,12 @@ class Commands(wiring.Component):
                 m.d.comb += self.i.ready.eq(1)
                 m.d.sync += [op.eq(self.i.payload.data), only.eq(self.i.payload.last), place.eq(0)]
                 with m.If(self.i.valid):
-                    m.d.comb += self.reset.eq(self.i.payload.data == Op.RESET)
-                    m.next = "HEAD"
+                    m.next = "DECODE"
+            with m.State("DECODE"):
+                m.d.comb += self.reset.eq(op == Op.RESET)
+                m.next = "SETTLE"
+            with m.State("SETTLE"):  # what left the accelerator before its reset is behind us now
+                m.next = "HEAD"
             with m.State("HEAD"):
                 m.d.comb += [
                     self.o.valid.eq(1),

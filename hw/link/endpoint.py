@@ -77,7 +77,7 @@ class LinkEndpoint(wiring.Component):
         wiring.connect(m, link.line_o, wiring.flipped(self.line_o))
         wiring.connect(m, words.o, wiring.flipped(self.events))
         wiring.connect(m, wiring.flipped(self.out), collected.i)
-        m.d.comb += self.reset.eq(link.opened | commands.reset)
+        m.d.sync += self.reset.eq(link.opened | commands.reset)
         self._split(m, link, commands, words)
         self._join(m, link, commands, collected)
         self._count(m, link, commands)
@@ -85,24 +85,24 @@ class LinkEndpoint(wiring.Component):
 
     def _split(self, m: Module, link: ReliableLink, commands: Commands, words: BytesToWords) -> None:
         segment = link.o.payload
+        resetting = commands.reset | self.reset
         # A command waits until the word before it is in the accelerator.
         m.d.comb += [
             words.i.payload.eq(segment.data),
-            words.i.valid.eq(link.o.valid & segment.tokens),
+            words.i.valid.eq(link.o.valid & segment.tokens & ~resetting),
             commands.i.payload.data.eq(segment.data),
             commands.i.payload.last.eq(segment.last),
             commands.i.valid.eq(link.o.valid & ~segment.tokens & ~words.o.valid),
         ]
         with m.If(segment.tokens):
-            m.d.comb += link.o.ready.eq(words.i.ready)
+            m.d.comb += link.o.ready.eq(words.i.ready & ~resetting)
         with m.Else():
             m.d.comb += link.o.ready.eq(commands.i.ready & ~words.o.valid)
 
     def _join(self, m: Module, link: ReliableLink, commands: Commands, collected: WordsToBytes) -> None:
-        """Whole words, whole replies; a reply goes before the next word."""
-        replying, sending = Signal(), Signal()  # within a reply, within a word
-        reply = Signal()
-        m.d.comb += reply.eq(replying | (commands.o.valid & ~sending))
+        """Whole words, whole replies; a reply goes when no word waits."""
+        replying, reply = Signal(), Signal()
+        m.d.comb += reply.eq(replying | (commands.o.valid & ~collected.o.valid))
         with m.If(reply):
             m.d.comb += [
                 link.i.payload.data.eq(commands.o.payload.data),
@@ -119,10 +119,8 @@ class LinkEndpoint(wiring.Component):
                 link.i.valid.eq(collected.o.valid),
                 collected.o.ready.eq(link.i.ready),
             ]
-            with m.If(link.i.valid & link.i.ready):
-                m.d.sync += sending.eq(~collected.o.payload.last)
         with m.If(link.opened):
-            m.d.sync += [replying.eq(0), sending.eq(0)]
+            m.d.sync += replying.eq(0)
 
     def _count(self, m: Module, link: ReliableLink, commands: Commands) -> None:
         event, out = self.events, self.out

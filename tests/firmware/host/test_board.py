@@ -37,9 +37,8 @@ def simulated(build, **given):
     return SimulatedBoard(build, params(build), optimise=1, **given)
 
 
-def connect(build, port=None, **given):
-    port = port or simulated(build)
-    return BoardLink(port, build, options=OPTIONS, **given)
+def connect(build, port=None, options=OPTIONS):
+    return BoardLink(port or simulated(build), build, options=options)
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +163,7 @@ def test_nobody_answers(tiny, says):
 def test_a_board_that_goes_away(tiny):
     build, x = tiny
     cable = FaultyPort(simulated(build), rate=0.0, kinds=["drop"])
-    with connect(build, cable) as board:
+    with connect(build, cable, LinkOptions(timeout_s=0.001, tries=5)) as board:
         cable.rate = 1e9
         with pytest.raises(NoAnswer, match="the board does not answer any more"):
             board.run(x)

@@ -5,8 +5,10 @@ import re
 import pytest
 from spikeloom.hw.boards.device import Device, Family
 from spikeloom.hw.boards.registry import BOARDS
-from spikeloom.hw.boards.top import BoardTop
+from spikeloom.hw.boards.top import BoardTop, LinkTop
 from spikeloom.hw.emitted import EmittedAccelerator
+from spikeloom.hw.link.params import HostLinkParams
+from spikeloom.hw.link.uart_link import UartLink
 from spikeloom.hw.params import AcceleratorParams, ArrayParams, CoreParams, NeuronParams
 from spikeloom.hw.selftest import SelfTest, SelfTestParams
 
@@ -78,3 +80,20 @@ def test_block_ram_size():
     shapes = ((256, 16), (512, 8))
     device = Device(name="x", family=Family.ICE40, luts=1, ffs=1, block_rams=1, block_ram_shapes=shapes)
     assert device.block_rams_for(rows=300, row_bits=16) == 2
+
+
+def test_link_reaches_the_pins(board):
+    params = HostLinkParams(bit_cycles=12, window=2, clock_hz=12_000_000, build_id=bytes(16))
+    link = UartLink(EmittedAccelerator(PARAMS), params)
+    platform = board.make_platform()
+    if board.uart is None:
+        assert ("uart", 0) not in platform.resources
+        with pytest.raises(ValueError, match=f"Board {board.name} has no UART"):
+            LinkTop(board, link)
+        return
+    files = platform.prepare(LinkTop(board, link), "top", emit_src=False).files
+    text = files[CONSTRAINTS[board.family]]
+    located = [line for line in text.splitlines() if re.match(r"LOCATE COMP|set_io|IO_LOC", line)]
+    shared = board.name == "colorlight_5a75b"  # its one LED is on the UART's pin
+    leds = len(board.leds) - shared
+    assert len(located) == 3 + bool(platform.default_rst) + leds  # clock, rx, tx, reset, LEDs

@@ -119,6 +119,31 @@ def test_tokens_pass(bits):
     talk.run(script)
 
 
+def test_what_came_before_a_reset_goes_before_its_reply():
+    """The host forgets what it got up to the reply, so nothing old may follow it."""
+    talk = Talk(16)
+
+    async def script():
+        for count in range(1, 9):
+            lines = []
+            for kind, payload in ((FrameType.TOKENS, bytes(2 * count)), (FrameType.COMMAND, b"\2")):
+                line = Frame(type=kind, seq=talk.seq, ack=talk.ack, limit=talk.ack + 64, payload=payload)
+                lines.append(line)
+                talk.seq += 1
+            answers = []
+            while lines:
+                answers += [f for f in await talk.bench.talk(talk.ctx, *lines) if f.payload]
+                talk.ack = answers[-1].seq + 1
+                lines = []
+                if answers[-1].type is not FrameType.COMMAND:  # the window is full of words
+                    lines = [Frame(type=FrameType.STATUS, seq=talk.seq, ack=talk.ack, limit=talk.ack + 64)]
+            assert answers[-1].payload == b"\x82"
+            assert all(f.type is FrameType.TOKENS for f in answers[:-1])
+            assert await talk.send(FrameType.TOKENS, b"\4\5") == [(FrameType.TOKENS, b"\4\5")]
+
+    talk.run(script)
+
+
 def test_a_reset_ends_a_token_that_is_not_whole():
     talk = Talk(16)
 
