@@ -211,13 +211,29 @@ class Session:
             self._owed = False
             self._write(bytes(line))
 
-    def _frame(self, kind: FrameType, number: int, payload: bytes = b"", **flags: bool) -> bytes:
-        limit = (self._expected + MAX_WINDOW) % _NUMBERS
-        frame = Frame(type=kind, seq=number, ack=self._expected, limit=limit, payload=payload, **flags)
+    def _frame(
+        self,
+        kind: FrameType,
+        number: int,
+        payload: bytes = b"",
+        *,
+        poll: bool = False,
+        resend: bool = False,
+    ) -> bytes:
+        frame = Frame(
+            type=kind,
+            seq=number,
+            ack=self._expected,
+            limit=(self._expected + MAX_WINDOW) % _NUMBERS,
+            poll=poll,
+            resend=resend,
+            payload=payload,
+        )
         return encode_frame(frame)
 
-    def _status(self, **flags: bool) -> bytes:
-        return self._frame(FrameType.STATUS, (self._base + self._sent) % _NUMBERS, **flags)
+    def _status(self, *, poll: bool = False, resend: bool = False) -> bytes:
+        number = (self._base + self._sent) % _NUMBERS
+        return self._frame(FrameType.STATUS, number, poll=poll, resend=resend)
 
     def _poll(self) -> None:
         """Ask what the board has; the delimiter ends what noise may have begun."""

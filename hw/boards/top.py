@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from amaranth import Elaboratable, Module, Signal, Value
-from amaranth.build import ResourceError
+from amaranth.build.res import ResourceError
 from amaranth.lib import io
 
 from ..link.uart_link import UartLink

@@ -137,7 +137,7 @@ class Inbox(wiring.Component):
     def _read(self, m: Module, read: Any, kept: Array, consumed: Signal, slot_bits: int) -> Signal:
         """Read the slots out in order; the result is high when one is free again."""
         offset, fetched, done = Signal(8), Signal(), Signal()
-        info = kept[consumed[:slot_bits]]
+        info: Any = kept[consumed[:slot_bits]]
         waiting = consumed != self.expected
         last = offset == info[:8] - 1
         m.d.comb += [

@@ -105,7 +105,7 @@ class Outbox(wiring.Component):
 
     def _window(self, m: Module, kept: Array, acked: Signal, filling: Signal) -> None:
         limit, ahead = Signal(8), Signal(8)
-        info = kept[self.seq[: self.slot_bits]]
+        info: Any = kept[self.seq[: self.slot_bits]]
         fresh = (self.heard.ack - acked)[:8]
         m.d.comb += [
             ahead.eq(limit - self.seq),

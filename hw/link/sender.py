@@ -68,8 +68,11 @@ class FrameSender(wiring.Component):
         ]
         with m.FSM():
             with m.State("IDLE"):
-                m.d.comb += [self.idle.eq(encoder.draining), self.take.eq(self.ask & self.idle)]
-                m.d.comb += crc.start.eq(1)
+                m.d.comb += [
+                    crc.start.eq(1),
+                    self.idle.eq(encoder.draining),
+                    self.take.eq(self.ask & self.idle),
+                ]
                 m.d.sync += [header.eq(self.header), left.eq(self.length), self.offset.eq(0), place.eq(0)]
                 with m.If(self.take):
                     m.next = "HEADER"

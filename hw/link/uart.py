@@ -36,7 +36,8 @@ class UartReceiver(wiring.Component):
 
     def __init__(self, *, bit_cycles: int):
         self.bit_cycles = bit_cycles
-        super().__init__({"rx": In(1, init=1), "o": Out(byte_strobe()), "framing_error": Out(1)})
+        rx = In(1, init=1)  # pyright: ignore[reportCallIssue]
+        super().__init__({"rx": rx, "o": Out(byte_strobe()), "framing_error": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
@@ -85,7 +86,8 @@ class UartTransmitter(wiring.Component):
 
     def __init__(self, *, bit_cycles: int):
         self.bit_cycles = bit_cycles
-        super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
+        tx = Out(1, init=1)  # pyright: ignore[reportCallIssue]
+        super().__init__({"i": In(stream.Signature(8)), "tx": tx})
 
     def elaborate(self, platform):
         m = Module()

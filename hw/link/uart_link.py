@@ -40,7 +40,8 @@ class UartLink(wiring.Component):
     def __init__(self, accelerator: Any, params: HostLinkParams):
         self.accelerator = accelerator
         self.params = params
-        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "active": Out(1), "failed": Out(1)})
+        rx, tx = In(1, init=1), Out(1, init=1)  # pyright: ignore[reportCallIssue]
+        super().__init__({"rx": rx, "tx": tx, "active": Out(1), "failed": Out(1)})
 
     def elaborate(self, platform):
         m = Module()

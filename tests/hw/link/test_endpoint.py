@@ -1,6 +1,7 @@
 """Commands and tokens: what the endpoint does with what the reliable link gives it."""
 
 import random
+from typing import Any
 
 import pytest
 from amaranth import Elaboratable, Module, ResetInserter, Signal
@@ -49,6 +50,7 @@ class Talk:
         self.echo = Echo(bits)
         self.bench = LineBench(self.echo)
         self.seq = self.ack = 0
+        self.ctx: Any = None
 
     def run(self, script):
         async def session(ctx):
