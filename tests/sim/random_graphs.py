@@ -39,6 +39,7 @@ class _Draw:
         self.shapes = {item.name: item.shape for item in self.inputs}
         self.populations: list[QuantisedPopulation] = []
         self.projections: list[QuantisedProjection] = []
+        self.maps: set[str] = set()  # populations that a convolution ends in
         self.outputs = self.draw_outputs()
         self.silent = () if readout is ReadoutKind.SPIKES else self.outputs
         self.analog = readout is ReadoutKind.MEMBRANE or (readout is ReadoutKind.CLASS and rng.random() < 0.5)
@@ -137,6 +138,14 @@ class _Draw:
     ) -> None:
         sources = int(np.prod(self.shapes[source]))
         shape = (size, sources) if conv is None else conv.kernel_shape
+        if conv is not None:
+            self.maps.add(target)
+        delayed = delayed and self.features.delays
+        steps = (
+            self.delays(size, sources, single=conv is not None or (bits == 1 and target in self.maps))
+            if delayed
+            else None
+        )
         self.projections.append(
             QuantisedProjection(
                 name=f"{source}->{target}.{len(self.projections)}",
@@ -145,7 +154,7 @@ class _Draw:
                 weight=self.weights(shape, bits),
                 recurrent=recurrent,
                 conv=conv,
-                delay_steps=self.delays(size, sources, conv) if delayed and self.features.delays else None,
+                delay_steps=steps,
             )
         )
 
@@ -158,9 +167,10 @@ class _Draw:
         keep = self.rng.choice([1.0, 1.0, 0.2])  # pruned
         return weight * (source.random(shape) < keep).astype(np.int32)
 
-    def delays(self, targets: int, sources: int, conv: ConvParams | None) -> np.ndarray:
+    def delays(self, targets: int, sources: int, *, single: bool) -> np.ndarray:
+        """Delays of the sources, or unless `single` of the synapses (of a matrix)."""
         source, longest = np.random.default_rng(self.rng.getrandbits(32)), self.rng.choice([0, 1, 2, 5, 20])
-        shapes = [(sources,)] if conv is not None else [(sources,), (targets, sources)]
+        shapes = [(sources,)] if single else [(sources,), (targets, sources)]
         return source.integers(0, longest + 1, size=self.rng.choice(shapes), dtype=np.int64)
 
     def neurons(self, name: str, size: int, shape: tuple[int, ...], bits: int) -> QuantisedPopulation:

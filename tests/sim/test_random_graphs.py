@@ -107,7 +107,7 @@ def check(case: Case) -> None:
 @pytest.mark.parametrize("readout", READOUTS)
 def test_random_graphs(readout: ReadoutKind) -> None:
     @settings(
-        max_examples=FUZZ or 75,
+        max_examples=FUZZ or 15,
         derandomize=not FUZZ,
         deadline=None,
         database=None,
