@@ -31,15 +31,15 @@ from spikeloom.sim.link.pins import SimulatedBoard
 __all__ = ["main"]
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "digits"
-RATES = (0.0005, 0.002, 0.005)  # faults a byte
+RATES = (0.002, 0.004, 0.006)  # faults a byte
 SAMPLES = 12
 WINDOW = 2  # small, so that more of the time goes into faults than into what they make come again
-NOISE = 2e-5  # a wrong level at the pin, per clock cycle
+NOISE = 5e-5  # a wrong level at the pin, per clock cycle
 
 
 def session(build: Build, x: np.ndarray, expected: np.ndarray, seed: int, kind: str | None) -> dict[str, Any]:
     """One session of some samples on a cable that does `kind` (None: everything); what became of it."""
-    params = HostLinkParams(bit_cycles=8, window=WINDOW, clock_hz=25_000_000, build_id=build_id(build.path))
+    params = HostLinkParams(bit_cycles=4, window=WINDOW, clock_hz=25_000_000, build_id=build_id(build.path))
     noise = NOISE if kind == "pin noise" else 0.0
     pins = SimulatedBoard(build, params, noise=noise, seed=seed)
     kinds = [] if kind in (None, "pin noise") else [kind]
