@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .sim.compile import CompileOptions, CompileResult, compile_model
     from .sim.compile_options import read_options
     from .sim.data import Samples, load_samples
-    from .sim.encode import encode_latency, encode_rate, encode_threshold
+    from .sim.encode import encode_direct, encode_latency, encode_rate, encode_threshold
     from .sim.encode_file import encode_file
     from .sim.engines.run import EngineOptions
     from .sim.golden import run_float, run_golden
@@ -45,7 +45,7 @@ _HOMES = {
     "sim.compile": ("CompileOptions", "CompileResult", "compile_model"),
     "sim.compile_options": ("read_options",),
     "sim.data": ("Samples", "load_samples"),
-    "sim.encode": ("encode_latency", "encode_rate", "encode_threshold"),
+    "sim.encode": ("encode_direct", "encode_latency", "encode_rate", "encode_threshold"),
     "sim.encode_file": ("encode_file",),
     "sim.engines.run": ("EngineOptions",),
     "sim.golden": ("run_float", "run_golden"),
@@ -73,6 +73,7 @@ __all__ = [
     "build",
     "compile_model",
     "describe",
+    "encode_direct",
     "encode_file",
     "encode_latency",
     "encode_rate",

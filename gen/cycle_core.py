@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..hw.accumulators import LEAD_CYCLES, early_free_cycles, sweep_cycles
+from ..hw.accumulators import early_free_cycles, lead_cycles, sweep_cycles
 from ..hw.banked_accumulators import BankedAccumulators
 from ..hw.delay_bank import DELAYED_LEAD_CYCLES, delayed_free_cycles
 from ..hw.lif import update_latency
@@ -38,8 +38,8 @@ class CoreClock:
             self.free_after = delayed_free_cycles(core.array, groups) + 2
             to_strobe = sweep_cycles(core.array) - 1
         else:
-            self.to_start = LEAD_CYCLES + 1
-            self.free_after = early_free_cycles(groups) + 2
+            self.to_start = lead_cycles(core.array) + 1
+            self.free_after = early_free_cycles(core.array, groups) + 2
             to_strobe = sweep_cycles(core.array) - 1
         self.to_scan = to_strobe + latency + QUEUE_CYCLES
         never = np.full(samples, NEVER, np.int64)

@@ -37,7 +37,8 @@ def predict_cycles(
     Parameters
     ----------
     counts : ndarray
-        (samples, steps, channels...), input event counts; events of a step come in ascending order.
+        (samples, steps, channels...), input event counts (or values, where the input carries such); tokens of
+        a step come in ascending order.
     spikes : sequence of ndarray
         For each core (samples, steps, neurons), spike counts; None is allowed for an analog core.
 
@@ -47,6 +48,8 @@ def predict_cycles(
         (samples,) int64, from the first token offered through the last tick taken, inclusive.
     """
     counts = counts.reshape(*counts.shape[:2], -1)
+    if params.input_value_bits:
+        counts = (counts > 0).astype(np.uint8)  # a token each, whatever its value
     tokens = counts.shape[1] * (1 + sum(params.step_events(k) for k in range(len(params.cores))))
     size = max(1, _CHUNK_TOKENS // tokens)
     parts = [slice(start, start + size) for start in range(0, len(counts), size)]

@@ -77,6 +77,8 @@ def check_plan(plan: Plan, network: QuantisedNetwork, *, where: str) -> None:
     populations = {population.name: population for population in network.populations}
     if plan.populations != tuple(populations) or plan.wirings != wire_cores(network, plan.options.delays):
         raise UserError(f"{where}: its cores and links are not those of the network")
+    if plan.accelerator.input_value_bits not in (0, network.input_max.bit_length()):
+        raise UserError(f"{where}: its input values are not those of the network")
     for core, population in zip(plan.accelerator.cores, populations.values(), strict=True):
         bits = population.weight_bits
         if in_hardware_order(population.neuron, core) != core.neuron or bits != core.array.weight_bits:

@@ -18,6 +18,9 @@ delays
 sparse
     A matrix with many zeros is stored as row lists where that costs less, with as many lanes as it then
     takes (gen/sparse_forms.py).
+input_values
+    A count in the input is a value beside the index, and the arrays that the input feeds multiply, where that
+    spares enough cycles (gen/input_form.py); else it is repeated events, which cost no gates.
 readout
     `spikes` for a spiking output population, `membrane` for an analog one.
 """
@@ -28,12 +31,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from ..hw.conv_params import common_lanes
 from ..hw.params import AcceleratorParams, ArrayParams, CoreParams, ReadoutKind
 from .codec import decode, encode
 from .core_wiring import CoreWiring, input_channels, wire_cores
 from .delay_forms import DelayForm, delay_note
 from .errors import UserError
+from .input_form import InputForm, input_notes, input_value_bits, with_input_values
 from .ir import QuantisedNetwork, QuantisedPopulation
 from .names import unique_names
 from .neuron_order import in_hardware_order
@@ -70,6 +76,9 @@ class PlanOptions:
     sparse : str
         Whether matrices are stored as row lists: "never", "always" or "auto", where that is cheaper
         (gen/sparse_forms.py).
+    input_values : str
+        How a count above 1 enters: "events" (so many events), "values" (one token that carries it) or "auto"
+        (gen/input_form.py).
     readout : str
         "auto" or a `ReadoutKind`.
     count_bits : int
@@ -88,6 +97,7 @@ class PlanOptions:
     population_update_lanes: Mapping[str, int] = field(default_factory=dict)
     delays: str = AUTO
     sparse: str = AUTO
+    input_values: str = AUTO
     readout: str = AUTO
     count_bits: int = 16
     debug: bool = False
@@ -100,10 +110,11 @@ class PlanOptions:
         for option in ("population_lanes", "population_update_lanes"):
             for name, value in getattr(self, option).items():
                 _check_lanes(f"{option} of {name}", value, auto=False)
-        for option, forms in (("delays", DelayForm), ("sparse", SparseForm)):
-            if getattr(self, option) not in tuple(forms):
+        forms = (("delays", DelayForm), ("sparse", SparseForm), ("input_values", InputForm))
+        for option, accepted in forms:
+            if getattr(self, option) not in tuple(accepted):
                 raise UserError(
-                    f"Option {option} must be one of {', '.join(forms)}, not {getattr(self, option)}"
+                    f"Option {option} must be one of {', '.join(accepted)}, not {getattr(self, option)}"
                 )
         if self.readout not in (AUTO, *ReadoutKind):
             raise UserError(
@@ -167,7 +178,9 @@ class Plan:
         )
 
 
-def make_plan(network: QuantisedNetwork, options: PlanOptions | None = None) -> Plan:
+def make_plan(
+    network: QuantisedNetwork, options: PlanOptions | None = None, *, sample: np.ndarray | None = None
+) -> Plan:
     """Map `network` to cores.
 
     Parameters
@@ -176,6 +189,8 @@ def make_plan(network: QuantisedNetwork, options: PlanOptions | None = None) -> 
         Any graph of populations; the outputs all spike or are all analog.
     options : PlanOptions, optional
         Automatic everything when absent.
+    sample : ndarray, optional
+        Typical input, counts of any shape: automatic choices may look at it.
 
     Raises
     ------
@@ -191,11 +206,12 @@ def make_plan(network: QuantisedNetwork, options: PlanOptions | None = None) -> 
         for population, wiring in zip(network.populations, wirings, strict=True)
     ]
     outputs = _outputs(network)
+    value_bits = input_value_bits(network, options.input_values, sample)
     names = unique_names([population.name for population in network.populations])
     try:
         accelerator = AcceleratorParams(
             cores=tuple(
-                _core(name, population, links, max_delay=wiring.max_delay)
+                with_input_values(_core(name, population, links, max_delay=wiring.max_delay), value_bits)
                 for name, population, wiring, links in zip(
                     names, network.populations, wirings, stored, strict=True
                 )
@@ -213,7 +229,11 @@ def make_plan(network: QuantisedNetwork, options: PlanOptions | None = None) -> 
         populations=tuple(population.name for population in network.populations),
         projections=tuple(wiring.projections for wiring in wirings),
         options=options,
-        notes=(*_delay_notes(network, wirings), *(note for links in stored for note in links.notes)),
+        notes=(
+            *_delay_notes(network, wirings),
+            *(note for links in stored for note in links.notes),
+            *input_notes(network, value_bits, sample),
+        ),
     )
 
 

@@ -69,11 +69,17 @@ def _overview(manifest: Mapping[str, Any], params: AcceleratorParams) -> str:
             f"- From: {source['name'] if source else 'a network made in Python'}",
             f"- Semantics: {manifest['semantics']['name']}, {manifest['semantics']['dt']:g} s a step",
             f"- Input: {inputs['name']}, shape {tuple(inputs['shape'])},"
-            f" at most {network['input_max']} events of a channel in a step",
+            f" {_input_form(network['input_max'], params)}",
             f"- {network['neurons']} neurons, {network['synapses']} synapses, output as {params.readout}",
             f"- Weight memories: {sum(c.weight_memory_bits for c in params.cores)} bits",
         ]
     )
+
+
+def _input_form(most: int, params: AcceleratorParams) -> str:
+    if params.input_value_bits:
+        return f"values up to {most} beside the index, one token a channel in a step"
+    return f"at most {most} events of a channel in a step"
 
 
 def _populations(manifest: Mapping[str, Any], plan: Plan) -> str:
@@ -146,7 +152,7 @@ def _ports(params: AcceleratorParams) -> str:
     rows = [
         ("clk", "in", 1, "clock"),
         ("rst", "in", 1, "synchronous reset, active high"),
-        *_stream("events", "in", _event_fields(params.channels)),
+        *_stream("events", "in", _event_fields(params.channels, params.input_value_bits)),
         *_stream("out", "out", _out_fields(params)),
     ]
     if params.debug:
@@ -154,15 +160,13 @@ def _ports(params: AcceleratorParams) -> str:
     return _table(("port", "direction", "bits", "what"), rows)
 
 
-def _event_fields(channels: int) -> list[tuple[str, int]]:
-    return [("index", bits_for_unsigned(channels - 1)), ("tick", 1), ("last", 1)]
+def _event_fields(channels: int, value_bits: int) -> list[tuple[str, int]]:
+    value = [("value", value_bits)] if value_bits else []
+    return [("index", bits_for_unsigned(channels - 1)), *value, ("tick", 1), ("last", 1)]
 
 
 def _out_fields(params: AcceleratorParams) -> list[tuple[str, int]]:
-    fields = _event_fields(params.output_neurons)
-    if params.output_value_bits:
-        fields.insert(1, ("value", params.output_value_bits))
-    return fields
+    return _event_fields(params.output_neurons, params.output_value_bits)
 
 
 def _stream(name: str, direction: str, fields: list[tuple[str, int]]) -> list[tuple[object, ...]]:

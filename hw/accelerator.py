@@ -14,7 +14,7 @@ from .core import Core
 from .event_queue import EventQueue
 from .params import AcceleratorParams, ReadoutKind, bits_for_unsigned
 from .router import connect_cores
-from .signatures import event_layout, event_stream, out_layout
+from .signatures import input_layout, out_layout
 from .traffic_counter import TRAFFIC_BITS, watch
 
 __all__ = ["TRAFFIC", "Accelerator"]
@@ -28,7 +28,7 @@ class Accelerator(wiring.Component):
 
     Streams
     -------
-    events : in, `event_stream(params.channels)`
+    events : in, `input_layout(params)`
     out : out, `out_layout(params)`, as `params.readout` says (hw/params.py `ReadoutKind`)
 
     With `params.debug`, core k has outputs ``probe_k__valid``, ``probe_k__group``, ``probe_k__spikes``,
@@ -57,9 +57,9 @@ class Accelerator(wiring.Component):
             )
             for k, (core, rows) in enumerate(zip(params.cores, weights, strict=True))
         ]
-        self.queue = EventQueue(event_layout(params.channels))
+        self.queue = EventQueue(input_layout(params))
         members = {
-            "events": In(event_stream(params.channels)),
+            "events": In(stream.Signature(input_layout(params))),
             "out": Out(stream.Signature(out_layout(params))),
         }
         if params.debug:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from .addends import addend_row_bits, addends, product_cycles
 from .params import ArrayParams, bits_for_unsigned
 from .signatures import sweep_signature
 
@@ -23,16 +24,21 @@ __all__ = [
     "RegisterAccumulators",
     "accumulators",
     "early_free_cycles",
-    "signed_weights",
+    "lead_cycles",
     "sweep_cycles",
 ]
 
-LEAD_CYCLES = 3  # cycles from taking a tick off the stream to its `swap` here
+LEAD_CYCLES = 3  # cycles from taking a tick off the stream to its `swap` here, where nothing is multiplied
 
 
-def early_free_cycles(sweep_groups: int) -> int:
+def lead_cycles(params: ArrayParams) -> int:
+    """Cycles from taking a tick off the stream to its `swap` here."""
+    return LEAD_CYCLES + product_cycles(params)
+
+
+def early_free_cycles(params: ArrayParams, sweep_groups: int) -> int:
     """Number of the group at which a sweep gives `free`: the next swap then comes behind the last group."""
-    return max(0, sweep_groups - 2 - LEAD_CYCLES)
+    return max(0, sweep_groups - 2 - lead_cycles(params))
 
 
 def sweep_cycles(params: ArrayParams) -> int:
@@ -46,15 +52,6 @@ def accumulators(params: ArrayParams, *, update_lanes: int) -> RegisterAccumulat
     return kind(params, update_lanes=update_lanes)
 
 
-def signed_weights(row: Value, params: ArrayParams) -> list[Value]:
-    """Signed weights of a row, lane by lane."""
-    bits = params.weight_bits
-    raw = [row[lane * bits : (lane + 1) * bits] for lane in range(params.lanes)]
-    if bits == 1:
-        return [Cat(Const(1, 1), x).as_signed() for x in raw]
-    return [x.as_signed() for x in raw]
-
-
 class _Accumulators(wiring.Component):
     """Interface and sweep control of both kinds.
 
@@ -63,7 +60,8 @@ class _Accumulators(wiring.Component):
     ahead_group : in
         Group of the row that comes with `add` in the next cycle.
     add, group, row, first : in
-        Add `row` to group `group`; `first`: it is the first event of the step, so overwrite.
+        Add `row`, weights or with `params.value_bits` products (hw/addends.py), to group `group`; `first`: it
+        is the first event of the step, so overwrite.
     swap, swap_zero, swap_last : in
         The step is complete (it had no event; it was the sample's last): sweep it.
     sweep : out
@@ -89,7 +87,7 @@ class _Accumulators(wiring.Component):
 
     def __init__(self, params: ArrayParams, *, update_lanes: int, row_bits: int | None = None):
         self.params = params
-        self.row_bits = params.row_bits if row_bits is None else row_bits
+        self.row_bits = addend_row_bits(params) if row_bits is None else row_bits
         self.update_lanes = update_lanes
         self.parts = params.lanes // update_lanes  # cycles a word of lanes takes to the neurons
         # a trailing part that is all padding is not swept
@@ -114,10 +112,10 @@ class _Accumulators(wiring.Component):
 
     @property
     def _early_free(self) -> int:
-        return early_free_cycles(self.sweep_groups)
+        return early_free_cycles(self.params, self.sweep_groups)
 
-    def _weights(self) -> list[Value]:
-        return signed_weights(self.row, self.params)
+    def _addends(self) -> list[Value]:
+        return addends(self.row, self.params)
 
     def _control(self, m: Module) -> tuple[Signal, Signal, Signal, Signal]:
         """Sweep counter: running, number of the group, zero and last of the step that is swept."""
@@ -147,7 +145,7 @@ class RegisterAccumulators(_Accumulators):
         with m.If(self.swap):
             m.d.sync += accs.eq(0)
         with m.Elif(self.add):
-            m.d.sync += [accs[k].eq(accs[k] + weight) for k, weight in enumerate(self._weights())]
+            m.d.sync += [accs[k].eq(accs[k] + addend) for k, addend in enumerate(self._addends())]
         self._shift_out(m, accs.as_value())
         return m
 
@@ -202,8 +200,8 @@ class MemoryAccumulators(_Accumulators):
             write.addr.eq(Cat(self.group, bank)),
             write.en.eq(self.add),
         ]
-        for k, weight in enumerate(self._weights()):
-            m.d.comb += write.data[k].eq(Mux(self.first, 0, read.data[k]) + weight)
+        for k, addend in enumerate(self._addends()):
+            m.d.comb += write.data[k].eq(Mux(self.first, 0, read.data[k]) + addend)
 
     def _sweep(self, m: Module, memory: Memory, bank: Signal) -> None:
         running, number, zero, last = self._control(m)

@@ -14,7 +14,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .accumulators import signed_weights
+from .addends import addend_row_bits, addends
 from .params import ArrayParams, bits_for_unsigned
 from .signatures import sweep_signature
 
@@ -30,7 +30,7 @@ class BankedAccumulators(wiring.Component):
     Ports
     -----
     add, group : in
-        Add a row to word `group`; its weights come as `row` two cycles later.
+        Add a row to word `group`; its weights, or products (hw/addends.py), come as `row` two cycles later.
     swap, swap_last : in
         The step is complete (it was the sample's last): sweep it. Not in a cycle with `add`.
     sweep : out
@@ -66,7 +66,7 @@ class BankedAccumulators(wiring.Component):
             {
                 "add": In(1),
                 "group": In(bits_for_unsigned(params.groups - 1)),
-                "row": In(params.row_bits),
+                "row": In(addend_row_bits(params)),
                 "swap": In(1),
                 "swap_last": In(1),
                 "sweep": Out(sweep_signature(update_lanes, self.sweep_groups, params.acc_bits)),
@@ -190,9 +190,9 @@ class BankedAccumulators(wiring.Component):
             known.eq(Mux(rows[0][1], touched[1], touched[0])),
         ]
         read = data.View(layout, Mux(late[1], reads[1], reads[0]))
-        for k, weight in enumerate(signed_weights(self.row, self.params)):
+        for k, addend in enumerate(addends(self.row, self.params)):
             kept = Mux(middle[1] | far[1], forwarded[k], Mux(known, read[k], 0))
-            m.d.sync += sums[k].eq(Mux(near[1], sums[k], kept) + weight)
+            m.d.sync += sums[k].eq(Mux(near[1], sums[k], kept) + addend)
         done = rows[WRITE_CYCLES - 1]
         for k, write in enumerate(writes):
             m.d.comb += [

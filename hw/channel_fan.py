@@ -23,8 +23,8 @@ class ChannelFan(wiring.Component):
 
     Streams
     -------
-    i : in, `event_stream(of)`
-    o : out, `event_stream` of the channels of all ranges together
+    i : in, `event_stream(of, value_bits)`
+    o : out, `event_stream` of the channels of all ranges together, with the same values
 
     Parameters
     ----------
@@ -37,10 +37,12 @@ class ChannelFan(wiring.Component):
     i: Any
     o: Any
 
-    def __init__(self, *, of: int, ranges: Sequence[tuple[int, int]]):
+    def __init__(self, *, of: int, ranges: Sequence[tuple[int, int]], value_bits: int = 0):
         self.ranges = list(ranges)
         self.bases = list(accumulate((channels for _, channels in self.ranges), initial=0))
-        super().__init__({"i": In(event_stream(of)), "o": Out(event_stream(self.bases[-1]))})
+        super().__init__(
+            {"i": In(event_stream(of, value_bits)), "o": Out(event_stream(self.bases[-1], value_bits))}
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -55,10 +57,10 @@ class ChannelFan(wiring.Component):
         offset = Const(0)
         for place, (first, _) in enumerate(self.ranges):
             offset = Mux(first_left[place], self.bases[place] - first, offset)
+        kept = [name for name in token.shape().members if name != "index"]
         m.d.comb += [
+            *(self.o.payload[name].eq(token[name]) for name in kept),
             self.o.payload.index.eq(token.index + offset),
-            self.o.payload.tick.eq(token.tick),
-            self.o.payload.last.eq(token.last),
             self.o.valid.eq(self.i.valid & (token.tick | left.any())),
             self.i.ready.eq(Mux(token.tick | left.any(), self.o.ready & final, 1)),
         ]

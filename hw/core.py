@@ -30,7 +30,7 @@ class Core(wiring.Component):
 
     Streams
     -------
-    events : in, `event_stream(sources)`
+    events : in, `event_stream(sources, value_bits)` of the array
     out : out, spikes or, as `readout` says, values (hw/params.py `ReadoutKind`; CLASS sends the tallies)
 
     `probe` is what every sweep updated (signature of `LifCore.update`).
@@ -73,7 +73,7 @@ class Core(wiring.Component):
         )
         super().__init__(
             {
-                "events": In(event_stream(params.array.sources)),
+                "events": In(event_stream(params.array.sources, params.array.value_bits)),
                 "out": Out(self.serialiser.out.signature),
                 "probe": Out(self.lif.update.signature),
             }

@@ -30,8 +30,9 @@ class DelayLine(wiring.Component):
 
     Streams
     -------
-    i : in, `event_stream(channels)`; an event a cycle. From a tick to the end of its scan nothing is taken
-    o : out, the same; the events of a step ascending
+    i : in, `event_stream(channels)`, with `values` `event_stream(channels, count_bits)`; an event a cycle.
+        From a tick to the end of its scan nothing is taken
+    o : out, the same; the events of a step ascending, with `values` one a channel
 
     With `recurrent` the first step of a sample, which is empty, is there before any token comes. Spikes for
     steps beyond the sample's last go nowhere.
@@ -43,6 +44,9 @@ class DelayLine(wiring.Component):
     recurrent : bool
     count_bits : int
         A channel has at most ``2**count_bits - 1`` events in a step.
+    values : bool
+        Events carry a value of `count_bits`, so that one stands for as many; the values of a channel in a
+        step add up to at most ``2**count_bits - 1``.
     """
 
     SCAN_CYCLES = 7  # from the cycle of a scanned word to its strobe at the serialiser
@@ -50,15 +54,25 @@ class DelayLine(wiring.Component):
     i: Any
     o: Any
 
-    def __init__(self, delay_steps: Sequence[int], *, recurrent: bool = False, count_bits: int = 1):
+    def __init__(
+        self,
+        delay_steps: Sequence[int],
+        *,
+        recurrent: bool = False,
+        count_bits: int = 1,
+        values: bool = False,
+    ):
+        self.values = values
         self.delay_steps = tuple(delay_steps)
         self.channels = len(self.delay_steps)
         self.recurrent = recurrent
         self.shape = shape = DelayShape(self.delay_steps, count_bits=count_bits)
-        signature = event_stream(self.channels)
+        signature = event_stream(self.channels, count_bits if values else 0)
         super().__init__({"i": In(signature), "o": Out(signature)})
         # what happens to a slot in a cycle; of a scan, what the serialiser gets with its word
         members = {"event": 1, "scan": 1, "send": 1, "final": 1, "last": 1, "tag": shape.tag_bits}
+        if values:
+            members["value"] = count_bits
         place = {"index": len(self.i.payload.index), "slot": bits_for_unsigned(shape.slots - 1)}
         self._access = data.StructLayout({**members, **place})
         self._operand = data.StructLayout({**members, "set": shape.lanes, "word": max(1, shape.word_bits)})
@@ -66,7 +80,10 @@ class DelayLine(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.serialiser = serialiser = Serialiser(
-            neurons=self.channels, lanes=self.shape.lanes, spike_bits=self.shape.count_bits
+            neurons=self.channels,
+            lanes=self.shape.lanes,
+            value=unsigned(self.shape.count_bits) if self.values else None,
+            spike_bits=1 if self.values else self.shape.count_bits,
         )
         m.submodules.ring = ring = UpdateMemory(
             width=self.shape.width, depth=self.shape.depth, operand=self._operand, update=self._update
@@ -92,6 +109,7 @@ class DelayLine(wiring.Component):
             self.i.ready.eq(take),
             access.event.eq(take & self.i.valid & ~token.tick),
             access.index.eq(token.index),
+            *([access.value.eq(token.value)] if self.values else []),
             access.last.eq(ending & ~Const(self.recurrent)),
         ]
         with m.If(take & self.i.valid & token.tick):
@@ -149,9 +167,8 @@ class DelayLine(wiring.Component):
             ring.operand.word.eq(word),
             ring.operand.set.eq(Cat(now.event & (lane == k) for k in range(self.shape.lanes))),
         ]
-        m.d.comb += [
-            ring.operand[name].eq(now[name]) for name in ("event", "scan", "send", "final", "last", "tag")
-        ]
+        shared = [name for name in self._operand.members if name not in ("set", "word")]
+        m.d.comb += [ring.operand[name].eq(now[name]) for name in shared]
 
     def _delay(self, m: Module, index: Value) -> Value:
         """Delay of a channel, two cycles after its index."""
@@ -172,13 +189,18 @@ class DelayLine(wiring.Component):
 
     def _update(self, word: Value, operand: Any) -> Value:
         """Count an event; a scan empties the word."""
-        bits = self.shape.count_bits
-        kept = operand.event.replicate(bits)
+        kept = operand.event.replicate(self.shape.count_bits)
         counts = [
-            (count | one if bits == 1 else (count + one)[:bits]) & kept
+            self._counted(count, one, operand) & kept
             for count, one in zip(self._counts(word, operand), operand.set, strict=True)
         ]
         return Cat(*counts, operand.tag)
+
+    def _counted(self, count: Value, one: Value, operand: Any) -> Value:
+        bits = self.shape.count_bits
+        if self.values:
+            return (count + (operand.value & one.replicate(bits)))[:bits]
+        return count | one if bits == 1 else (count + one)[:bits]
 
     def _send(self, m: Module, ring: UpdateMemory, serialiser: Serialiser) -> None:
         """Give the scanned words to the serialiser, a cycle after they were read."""
@@ -192,7 +214,8 @@ class DelayLine(wiring.Component):
             held = Signal.like(getattr(serialiser, name), name=f"found_{name}", reset_less=True)
             m.d.sync += held.eq(value)
             m.d.comb += getattr(serialiser, name).eq(held)
-        if self.shape.count_bits > 1:
+        if self.values or self.shape.count_bits > 1:
             held = Signal(len(Cat(*counts)), name="found_counts", reset_less=True)
             m.d.sync += held.eq(Cat(*counts))
-            m.d.comb += serialiser.counts.as_value().eq(held)
+            target = serialiser.values if self.values else serialiser.counts
+            m.d.comb += target.as_value().eq(held)

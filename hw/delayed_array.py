@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .accumulators import sweep_cycles
+from .addends import PRODUCT_CYCLES, signed_weight
 from .delay_bank import DELAYED_LEAD_CYCLES, delay_bank
 from .params import ArrayParams, bits_for_unsigned
 from .signatures import event_stream, sweep_signature
@@ -32,7 +33,7 @@ class DelayedArray(wiring.Component):
 
     Streams
     -------
-    events : in, `event_stream(params.sources)`
+    events : in, `event_stream(params.sources, params.value_bits)`
     sweep : out, `sweep_signature(update_lanes, groups, acc_bits)`; begins with `start` when `sweep_ready`
 
     An event and a tick take `params.groups` cycles each; a sample's last tick is followed by
@@ -51,12 +52,13 @@ class DelayedArray(wiring.Component):
         self.accumulators = delay_bank(params, update_lanes=update_lanes)
         group, slot = bits_for_unsigned(params.groups - 1), bits_for_unsigned(self.slots - 1)
         # an event's group is added; a tick's is taken out; else, with `clear`, it is just emptied
+        value = {"value": params.value_bits} if params.value_bits else {}
         self._access = data.StructLayout(
-            {"add": 1, "tick": 1, "clear": 1, "final": 1, "last": 1, "group": group, "slot": slot}
+            {"add": 1, "tick": 1, "clear": 1, "final": 1, "last": 1, "group": group, "slot": slot, **value}
         )
         super().__init__(
             {
-                "events": In(event_stream(params.sources)),
+                "events": In(event_stream(params.sources, params.value_bits)),
                 "sweep": Out(sweep_signature(update_lanes, self.accumulators.sweep_groups, params.acc_bits)),
                 "sweep_ready": In(1),
                 "start": Out(1),
@@ -82,7 +84,7 @@ class DelayedArray(wiring.Component):
             held = Signal(self._access, name=f"access_{age + 1}")
             m.d.sync += held.eq(stages[-1])
             stages.append(held)
-        lanes = self._lanes(m, stages[_ROW_CYCLES], stages[_ROW_CYCLES + _SLOT_CYCLES])
+        lanes = self._lanes(m, *stages[_ROW_CYCLES : _ROW_CYCLES + _SLOT_CYCLES + 1])
         self._take_out(m, stages[-1], lanes)
         return m
 
@@ -104,6 +106,8 @@ class DelayedArray(wiring.Component):
             access.slot.eq(slot),
             self.events.ready.eq((left == 0) & ~(token.tick & blocked) & access.final),
         ]
+        if self.params.value_bits:
+            m.d.comb += access.value.eq(token.value)
         with m.If(taking | access.clear):
             m.d.sync += group.eq(Mux(access.final, 0, group + 1))
         with m.If(self.accumulators.free):
@@ -125,13 +129,14 @@ class DelayedArray(wiring.Component):
         m.d.sync += address.eq(self.events.payload.index + base)
         m.d.comb += self.memory.address.eq(address)
 
-    def _lanes(self, m: Module, now: Any, issue: Any) -> list[UpdateMemory]:
-        """A memory a lane; `now` is the access of the row, `issue` the same when its slots are known."""
+    def _lanes(self, m: Module, now: Any, after: Any, issue: Any) -> list[UpdateMemory]:
+        """A memory a lane; `now` is the access of the row, `issue` the same when its slots are known.
+
+        `after` is between the two.
+        """
         params = self.params
         group_bits = (params.groups - 1).bit_length()
-        operand = data.StructLayout(
-            {"weight": signed(params.weight_bits + (params.weight_bits == 1)), "add": 1}
-        )
+        operand = data.StructLayout({"weight": signed(params.addend_bits), "add": 1})
         lanes = []
         for lane in range(params.lanes):
             ring = UpdateMemory(
@@ -148,8 +153,8 @@ class DelayedArray(wiring.Component):
             slot = Signal(range(self.slots), name=f"slot_{lane}", reset_less=True)
             m.d.sync += [
                 due.eq(now.slot + Mux(now.add, raw[params.weight_bits :], 0)),
-                gated.eq(self._weight(raw) & now.add.replicate(len(gated))),
-                weight.eq(gated),
+                gated.eq(signed_weight(raw, params) & now.add.replicate(len(gated))),
+                weight.eq(gated * after.value if params.value_bits else gated),
                 slot.eq(Mux(due >= self.slots, due - self.slots, due)),
             ]
             m.d.comb += [
@@ -159,10 +164,6 @@ class DelayedArray(wiring.Component):
                 ring.operand.add.eq(issue.add),
             ]
         return lanes
-
-    def _weight(self, raw: Value) -> Value:
-        bits = self.params.weight_bits
-        return Cat(Const(1, 1), raw[0]) if bits == 1 else raw[:bits]
 
     def _update(self, word: Value, operand: Any) -> Value:
         """Add; what is taken out or cleared, whose weight is 0, becomes 0."""
@@ -181,3 +182,4 @@ class DelayedArray(wiring.Component):
 
 
 assert DELAYED_LEAD_CYCLES == _ROW_CYCLES + _SLOT_CYCLES + UpdateMemory.READ_CYCLES
+assert PRODUCT_CYCLES == _SLOT_CYCLES  # the two registers of the weight are those of the product

@@ -1,7 +1,8 @@
 """Dense synaptic array: an event adds its row of weights to all targets, `lanes` a cycle.
 
-Accumulate-only: a spike is a bit, so a synapse is one adder and no multiplier. Events are taken back to back;
-an event takes `params.groups` cycles, a tick one.
+Accumulate-only: a spike is a bit, so a synapse is one adder and no multiplier; only where events carry values
+(analog inputs) there is one a lane. Events are taken back to back; an event takes `params.groups` cycles, a
+tick one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .accumulators import LEAD_CYCLES, accumulators, sweep_cycles
+from .accumulators import LEAD_CYCLES, accumulators, lead_cycles, sweep_cycles
+from .addends import multiply_row
 from .params import ArrayParams, bits_for_unsigned
 from .signatures import event_stream, sweep_signature
 from .weight_memory import WeightMemory
@@ -26,7 +28,7 @@ class DenseArray(wiring.Component):
 
     Streams
     -------
-    events : in, `event_stream(params.sources)`
+    events : in, `event_stream(params.sources, params.value_bits)`
     sweep : out, `sweep_signature(update_lanes, groups, acc_bits)`; begins with `start` when `sweep_ready`
 
     Timing: the sweep of a step begins `latency` cycles after its tick was taken, or when `sweep_ready`
@@ -45,7 +47,7 @@ class DenseArray(wiring.Component):
         self.accumulators = accumulators(params, update_lanes=update_lanes)
         super().__init__(
             {
-                "events": In(event_stream(params.sources)),
+                "events": In(event_stream(params.sources, params.value_bits)),
                 "sweep": Out(sweep_signature(update_lanes, self.accumulators.sweep_groups, params.acc_bits)),
                 "sweep_ready": In(1),
                 "start": Out(1),
@@ -55,7 +57,7 @@ class DenseArray(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from taking a tick to the first strobe of its sweep, when nothing waits."""
-        return LEAD_CYCLES + sweep_cycles(self.params)
+        return lead_cycles(self.params) + sweep_cycles(self.params)
 
     def elaborate(self, platform):
         m = Module()
@@ -108,7 +110,7 @@ class DenseArray(wiring.Component):
         acc = self.accumulators
         now = Cat(event, tick, self.events.payload.last, first, group)
         stages: list[Value] = [now]
-        for cycle in range(LEAD_CYCLES):
+        for cycle in range(lead_cycles(self.params)):
             # only event and tick need a reset: they alone act
             held = Signal(len(now), name=f"control_{cycle}")
             m.d.sync += held.eq(stages[-1])
@@ -122,8 +124,19 @@ class DenseArray(wiring.Component):
             acc.first.eq(here[3]),
             acc.swap_zero.eq(here[3]),
             acc.group.eq(here[4:]),
-            acc.row.eq(self.memory.row),
+            acc.row.eq(self._addends(m)),
         ]
+
+    def _addends(self, m: Module) -> Value:
+        """The row, times the event's value where there is one."""
+        if not self.params.value_bits:
+            return self.memory.row
+        value = self.events.payload.value
+        for cycle in range(LEAD_CYCLES):
+            held = Signal(self.params.value_bits, name=f"value_{cycle}", reset_less=True)
+            m.d.sync += held.eq(value)
+            value = held
+        return multiply_row(m, self.memory.row, value, self.params)
 
 
 # the row meets its control at the accumulators

@@ -9,7 +9,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .params import AcceleratorParams
-from .signatures import event_layout, out_layout
+from .signatures import input_layout, out_layout
 
 __all__ = ["EmittedAccelerator"]
 
@@ -19,7 +19,7 @@ class EmittedAccelerator(wiring.Component):
 
     Streams
     -------
-    events : in, words: the payload of `event_stream`
+    events : in, words: the payload that `input_layout` says
     out : out, words: the payload that `out_layout` says
 
     Ports
@@ -33,7 +33,7 @@ class EmittedAccelerator(wiring.Component):
 
     def __init__(self, params: AcceleratorParams, *, name: str = "accelerator"):
         self.name = name
-        event_bits = event_layout(params.channels).size
+        event_bits = input_layout(params).size
         super().__init__(
             {
                 "events": In(stream.Signature(unsigned(event_bits))),

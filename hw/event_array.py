@@ -22,7 +22,7 @@ class EventArray(wiring.Component):
 
     Streams
     -------
-    events : in, `event_stream(core.array.sources)`
+    events : in, `event_stream(core.array.sources, core.array.value_bits)`
     sweep : out, as of `RowArray`
 
     Parameters
@@ -43,7 +43,7 @@ class EventArray(wiring.Component):
         self.array = RowArray(core, rows)
         super().__init__(
             {
-                "events": In(event_stream(core.array.sources)),
+                "events": In(event_stream(core.array.sources, core.array.value_bits)),
                 "sweep": Out(self.array.sweep.signature),
                 "sweep_ready": In(1),
                 "start": Out(1),

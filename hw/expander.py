@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth import Cat, Module, Signal, Value
+from amaranth import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
@@ -51,8 +51,8 @@ class Expander(wiring.Component):
 
     Streams
     -------
-    events : in, `event_stream(core.array.sources)`
-    rows : out, `row_stream(core.rows, groups)`
+    events : in, `event_stream(core.array.sources, core.array.value_bits)`
+    rows : out, `row_stream(core.rows, groups, core.array.value_bits)`
 
     Timing: as a FIFO of `depth` events that an event passes in `latency` cycles, in front of a walk that an
     event occupies for as many cycles as it has rows, at least one.
@@ -73,8 +73,8 @@ class Expander(wiring.Component):
         self.depth = expander_depth(core, self.channels_last)
         super().__init__(
             {
-                "events": In(event_stream(core.array.sources)),
-                "rows": Out(row_stream(core.rows, core.array.groups)),
+                "events": In(event_stream(core.array.sources, core.array.value_bits)),
+                "rows": Out(row_stream(core.rows, core.array.groups, core.array.value_bits)),
             }
         )
 
@@ -90,14 +90,17 @@ class Expander(wiring.Component):
         m.submodules.walk = walk = RowWalk(self.core)
         token = self.events.payload
         fields, _ = _decoded(Pipeline(m), self.core, self.channels_last, token.index)
-        control = Cat(self.events.valid & self.events.ready, token.tick, token.last)
+        value = token.value if self.core.array.value_bits else Const(0, 0)
+        control = Cat(self.events.valid & self.events.ready, token.tick, token.last, value)
         for cycle in range(self.decode_cycles):
-            held = Signal(3, name=f"control_{cycle}")
+            held = Signal(len(control), name=f"control_{cycle}")
             m.d.sync += held.eq(control)
             control = held
         start = Signal(layout)
         m.d.comb += [start[name].eq(x.value) for name, x in fields.items()]
         m.d.comb += [start.tick.eq(control[1]), start.last.eq(control[2])]
+        if self.core.array.value_bits:
+            m.d.comb += start.value.eq(control[3:])
         with m.If(start.tick):
             m.d.comb += start.none.eq(0)  # whatever its index says
         with m.If(start.tick | start.none):

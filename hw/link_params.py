@@ -9,10 +9,13 @@ from .delay_shape import DelayShape
 from .neuron_params import bits_for_unsigned
 from .neuron_params import check_range as _check_range
 
-__all__ = ["INPUT", "MAX_DELAY_STEPS", "ArrayParams", "LinkParams"]
+__all__ = ["INPUT", "MAX_DELAY_STEPS", "MAX_VALUE_BITS", "ArrayParams", "LinkParams"]
 
 MAX_DELAY_STEPS = 255
 """Longest delay in time steps."""
+
+MAX_VALUE_BITS = 8
+"""Widest value of an input token."""
 
 INPUT = -1
 """Source number of the accelerator's input stream."""
@@ -34,6 +37,9 @@ class ArrayParams:
         Signed width of an accumulator, proven never to overflow.
     max_delay : int
         Longest delay of a synapse in time steps, 0 .. 255. Above 0 a delay stands beside each weight.
+    value_bits : int
+        Width of the unsigned value that an event carries and its weights are multiplied by, 0 .. 8; 0: events
+        carry none, and the array only adds.
     """
 
     sources: int
@@ -42,6 +48,7 @@ class ArrayParams:
     weight_bits: int
     acc_bits: int
     max_delay: int = 0
+    value_bits: int = 0
 
     def __post_init__(self) -> None:
         _check_range("Array sources", self.sources, 1, 1 << 24)
@@ -50,6 +57,7 @@ class ArrayParams:
         _check_range("Weight bits", self.weight_bits, 1, 16)
         _check_range("Accumulator bits", self.acc_bits, 1, 48)
         _check_range("Longest delay", self.max_delay, 0, MAX_DELAY_STEPS)
+        _check_range("Value bits", self.value_bits, 0, MAX_VALUE_BITS)
 
     @property
     def delay_bits(self) -> int:
@@ -78,6 +86,12 @@ class ArrayParams:
     def row_bits(self) -> int:
         """Width of a weight word; lane l is bits ``l * lane_bits`` upward."""
         return self.lanes * self.lane_bits
+
+    @property
+    def addend_bits(self) -> int:
+        """Width of what a lane adds to its accumulator, signed: a weight, or a weight times a value."""
+        weight_bits = max(2, self.weight_bits)
+        return min(weight_bits + self.value_bits, self.acc_bits) if self.value_bits else weight_bits
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .conv_params import ConvParams
 from .kinds import Compare, Fire, ReadoutKind, Reset, Rounding
-from .link_params import INPUT, MAX_DELAY_STEPS, ArrayParams, LinkParams
+from .link_params import INPUT, MAX_DELAY_STEPS, MAX_VALUE_BITS, ArrayParams, LinkParams
 from .neuron_params import (
     LATE_RESETS,
     DecayParams,
@@ -26,6 +26,7 @@ __all__ = [
     "INPUT",
     "LATE_RESETS",
     "MAX_DELAY_STEPS",
+    "MAX_VALUE_BITS",
     "AcceleratorParams",
     "ArrayParams",
     "Compare",
@@ -231,6 +232,7 @@ class AcceleratorParams:
         for number, core in enumerate(self.cores):
             for place, link in enumerate(self.links(number)):
                 self._check_link(core, number, place, link)
+            self._check_values(core, any(link.source == INPUT for link in self.links(number)))
         for output in self.output_cores:
             _check_range("Output core", output, 0, len(self.cores) - 1)
             self._check_readout(self.cores[output])
@@ -250,6 +252,11 @@ class AcceleratorParams:
     def rest_cycles(self) -> int:
         """Cycles after a sample's last token in which delays may be at work."""
         return max(core.rest_cycles for core in self.cores)
+
+    @property
+    def input_value_bits(self) -> int:
+        """Width of the value beside the index of an input token; 0: a count of n is n events."""
+        return max((self.cores[k].array.value_bits for k, _ in self.consumers(INPUT)), default=0)
 
     def channels_last(self, number: int) -> tuple[bool, ...]:
         """For each link into core `number`, whether its source numbers its channels last."""
@@ -332,6 +339,22 @@ class AcceleratorParams:
                 f"Core {core.name} takes {link.channels} sources, "
                 f"{source.name} has {source.neuron.neurons} neurons"
             )
+
+    def _check_values(self, core: CoreParams, takes_input: bool) -> None:
+        """All that the input feeds takes its values, and nothing else does."""
+        bits = self.input_value_bits if takes_input else 0
+        if core.array.value_bits != bits:
+            raise ValueError(
+                f"Core {core.name}: value bits must be {bits}, as"
+                f" {'of all cores' if takes_input else 'it is not one'} that the input feeds,"
+                f" not {core.array.value_bits}"
+            )
+        for link in core.links:
+            if bits and link.source == INPUT and link.delay_steps and link.count_bits != bits:
+                raise ValueError(
+                    f"Core {core.name}: a delayed link from the input needs {bits} count bits, as many as"
+                    f" value bits, not {link.count_bits}"
+                )
 
     def _check_readout(self, output: CoreParams) -> None:
         """SPIKES and COUNTS read spikes, MEMBRANE an analog population, CLASS either."""

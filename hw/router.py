@@ -92,12 +92,17 @@ def _link(m: Module, params: AcceleratorParams, number: int, place: int, link: L
     name = f"{_name(params, number)}_{place}"
     if link.source == INPUT and (link.first or link.channels != params.channels):
         m.submodules[f"slice_{name}"] = part = ChannelSlice(
-            of=params.channels, first=link.first, channels=link.channels
+            of=params.channels, first=link.first, channels=link.channels, value_bits=params.input_value_bits
         )
         wiring.connect(m, tap, part.i)
         tap = part.o
     if link.delay_steps:
-        line = DelayLine(link.delay_steps, recurrent=link.recurrent, count_bits=link.count_bits)
+        line = DelayLine(
+            link.delay_steps,
+            recurrent=link.recurrent,
+            count_bits=link.count_bits,
+            values=link.source == INPUT and params.input_value_bits > 0,
+        )
         m.submodules[f"delay_{name}"] = line
         wiring.connect(m, tap, line.i)
         tap = line.o
@@ -116,7 +121,11 @@ def _link(m: Module, params: AcceleratorParams, number: int, place: int, link: L
 def _fan(m: Module, params: AcceleratorParams, number: int, tap: Any) -> Any:
     """Stream of all links at the head of a core that take the input."""
     links = params.links(number)[: params.fanned(number)]
-    fan = ChannelFan(of=params.channels, ranges=[(link.first, link.channels) for link in links])
+    fan = ChannelFan(
+        of=params.channels,
+        ranges=[(link.first, link.channels) for link in links],
+        value_bits=params.input_value_bits,
+    )
     m.submodules[f"fan_{_name(params, number)}"] = fan
     wiring.connect(m, tap, fan.i)
     return fan.o
@@ -144,7 +153,9 @@ def _merged(m: Module, params: AcceleratorParams, number: int, streams: list[Any
     channels = [link.channels for link in params.links(number)]
     if params.fanned(number) > 1:
         channels = [sum(channels[: params.fanned(number)]), *channels[params.fanned(number) :]]
-    merge = StepMerge([event_layout(n) for n in channels], event_layout(sum(channels)), channels)
+    layouts = [stream.payload.shape() for stream in streams]
+    value_bits = params.cores[number].array.value_bits
+    merge = StepMerge(layouts, event_layout(sum(channels), value_bits), channels)
     m.submodules[f"merge_{_name(params, number)}"] = merge
     for stream, taken in zip(streams, merge.inputs, strict=True):
         wiring.connect(m, stream, taken)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth import Module, Mux, Signal, Value
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from .addends import multiply_row, product_cycles
 from .banked_accumulators import ROW_CYCLES, BankedAccumulators
 from .params import CoreParams
 from .signatures import row_stream, sweep_signature
@@ -25,7 +26,7 @@ class RowArray(wiring.Component):
 
     Streams
     -------
-    rows : in, `row_stream(core.rows, groups)`
+    rows : in, `row_stream(core.rows, groups, core.array.value_bits)`
     sweep : out, `sweep_signature(update_lanes, groups, acc_bits)`; begins with `start` when `sweep_ready`
 
     Timing: a row a cycle. The sweep of a step starts `swap_cycles(core)` after its tick was taken, or later
@@ -54,7 +55,7 @@ class RowArray(wiring.Component):
         sweep = sweep_signature(core.update_lanes, self.accumulators.sweep_groups, array.acc_bits)
         super().__init__(
             {
-                "rows": In(row_stream(core.rows, array.groups)),
+                "rows": In(row_stream(core.rows, array.groups, array.value_bits)),
                 "sweep": Out(sweep),
                 "sweep_ready": In(1),
                 "start": Out(1),
@@ -65,7 +66,7 @@ class RowArray(wiring.Component):
     def swap_cycles(core: CoreParams) -> int:
         """Cycles from taking a tick to the start of its sweep, at the earliest."""
         look_up = WeightMemory.READ_CYCLES if core.listed_rows else 0
-        return look_up + BankedAccumulators.SWAP_CYCLES
+        return look_up + product_cycles(core.array) + BankedAccumulators.SWAP_CYCLES
 
     def elaborate(self, platform):
         m = Module()
@@ -84,14 +85,8 @@ class RowArray(wiring.Component):
         with m.If(taken & row.tick):
             m.d.sync += blocked.eq(1)
         taken, row, group = self._look_up(m, taken, row)
-        m.d.comb += [
-            acc.add.eq(taken & ~row.tick),
-            acc.swap.eq(taken & row.tick),
-            acc.swap_last.eq(row.last),
-            acc.group.eq(group),
-            acc.row.eq(self.memory.row),
-            self.memory.address.eq(row.row),
-        ]
+        self._control(m, Cat(taken & ~row.tick, taken & row.tick, row.last, group))
+        m.d.comb += [self.memory.address.eq(row.row), acc.row.eq(self._addends(m, row))]
         return m
 
     def _look_up(self, m: Module, taken: Signal, row: Any) -> tuple[Signal, Any, Value]:
@@ -106,6 +101,32 @@ class RowArray(wiring.Component):
             m.d.sync += [held.eq(taken), held_row.eq(row)]
             taken, row = held, held_row
         return taken, row, Mux(row.row < self.core.listed_rows, self.groups.row, row.group)
+
+    def _control(self, m: Module, control: Value) -> None:
+        """Control of the accumulators, as late as what a row adds."""
+        acc = self.accumulators
+        for cycle in range(product_cycles(self.core.array)):
+            held = Signal(len(control), name=f"control_{cycle}")
+            m.d.sync += held.eq(control)
+            control = held
+        m.d.comb += [
+            acc.add.eq(control[0]),
+            acc.swap.eq(control[1]),
+            acc.swap_last.eq(control[2]),
+            acc.group.eq(control[3:]),
+        ]
+
+    def _addends(self, m: Module, row: Any) -> Value:
+        """Weights of `row`, times the event's value where there is one."""
+        array = self.core.array
+        if not array.value_bits:
+            return self.memory.row
+        value = row.value
+        for cycle in range(WeightMemory.READ_CYCLES):
+            held = Signal(array.value_bits, name=f"value_{cycle}", reset_less=True)
+            m.d.sync += held.eq(value)
+            value = held
+        return multiply_row(m, self.memory.row, value, array)
 
 
 # the row meets its control at the accumulators

@@ -64,11 +64,12 @@ def _walk(core: CoreParams, link: LinkParams) -> Walk:
 
 
 def start_layout(core: CoreParams) -> data.StructLayout:
-    """First row and number of rows of an event: row, group, columns, lines, none, link, tick, last.
+    """First row and number of rows of an event: row, group, columns, lines, none, link, value, tick, last.
 
     `columns` and `lines` count the taps beyond the first along each axis, `columns` of a row list its words;
-    `none`: there are no taps.
+    `none`: there are no taps. `value` is there with `core.array.value_bits` only.
     """
+    value = {"value": core.array.value_bits} if core.array.value_bits else {}
     axes = [(conv.columns, conv.rows) for conv in core.convolutions]
     columns, lines = (max((_most(pair[k]) for pair in axes), default=1) - 1 for k in (0, 1))
     columns = max([columns, *(max(link.lists) - 1 for link in core.links if link.lists)])
@@ -80,6 +81,7 @@ def start_layout(core: CoreParams) -> data.StructLayout:
             "lines": bits_for_unsigned(lines),
             "none": 1,
             "link": bits_for_unsigned(len(core.links) - 1),
+            **value,
             "tick": 1,
             "last": 1,
         }
@@ -93,7 +95,7 @@ def _most(axis: AxisParams) -> int:
 def decode_event(
     p: Pipeline, core: CoreParams, channels_last: Sequence[bool], index: Staged
 ) -> dict[str, Staged]:
-    """Fields of `start_layout` but `tick` and `last`, of the event `index`.
+    """Fields of `start_layout` but `value`, `tick` and `last`, of the event `index`.
 
     Parameters
     ----------

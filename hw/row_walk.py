@@ -21,7 +21,7 @@ class RowWalk(wiring.Component):
     Streams
     -------
     starts : in, `start_layout(core)`
-    rows : out, `row_stream(core.rows, groups)`
+    rows : out, `row_stream(core.rows, groups, core.array.value_bits)`
 
     The first row of an event is offered a cycle after its start was taken; the next start is taken with the
     last row. An event without taps and a tick take a cycle; their `columns` and `lines` are 0.
@@ -38,7 +38,7 @@ class RowWalk(wiring.Component):
         super().__init__(
             {
                 "starts": In(stream.Signature(start_layout(core))),
-                "rows": Out(row_stream(core.rows, core.array.groups)),
+                "rows": Out(row_stream(core.rows, core.array.groups, core.array.value_bits)),
             }
         )
 
@@ -58,7 +58,7 @@ class RowWalk(wiring.Component):
             self.starts.ready.eq(load),
             self.rows.valid.eq(live & ~now.none),
         ]
-        m.d.comb += [self.rows.payload[name].eq(now[name]) for name in ("row", "group", "tick", "last")]
+        m.d.comb += [self.rows.payload[name].eq(now[name]) for name in self.rows.payload.shape().members]
         more_words = [walk.words - 1 for walk in self.walks]
         with m.If(load):
             m.d.sync += [live.eq(self.starts.valid), now.eq(start), columns.eq(start.columns)]

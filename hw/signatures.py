@@ -12,6 +12,7 @@ from .params import AcceleratorParams, ReadoutKind, bits_for_unsigned
 __all__ = [
     "event_layout",
     "event_stream",
+    "input_layout",
     "out_layout",
     "row_layout",
     "row_stream",
@@ -22,12 +23,14 @@ __all__ = [
 ]
 
 
-def event_layout(channels: int) -> data.StructLayout:
-    """Spike event or tick, from bit 0: index, tick, last.
+def event_layout(channels: int, value_bits: int = 0) -> data.StructLayout:
+    """Spike event or tick, from bit 0: index, with `value_bits` value (unsigned), tick, last.
 
     ``tick = 0``: neuron or input `index` spiked in this step. ``tick = 1``: the step is complete, and with
     ``last = 1`` so is the sample. Between cores the events of a sample's last step carry `last` too.
     """
+    if value_bits:
+        return value_layout(channels, unsigned(value_bits))
     return data.StructLayout({"index": bits_for_unsigned(channels - 1), "tick": 1, "last": 1})
 
 
@@ -36,25 +39,37 @@ def value_layout(channels: int, shape: Shape) -> data.StructLayout:
     return data.StructLayout({"index": bits_for_unsigned(channels - 1), "value": shape, "tick": 1, "last": 1})
 
 
-def event_stream(channels: int) -> stream.Signature:
+def event_stream(channels: int, value_bits: int = 0) -> stream.Signature:
     """Stream of `event_layout`."""
-    return stream.Signature(event_layout(channels))
+    return stream.Signature(event_layout(channels, value_bits))
 
 
-def row_layout(rows: int, groups: int) -> data.StructLayout:
-    """Row of synapses or tick, from bit 0: row, group, tick, last.
+def input_layout(params: AcceleratorParams) -> data.StructLayout:
+    """Payload of an accelerator's events stream."""
+    return event_layout(params.channels, params.input_value_bits)
 
-    ``tick = 0``: the weights of word `row` of the weight memory are to be added to the accumulators of
-    word `group`. ``tick = 1`` as in `event_layout`.
+
+def row_layout(rows: int, groups: int, value_bits: int = 0) -> data.StructLayout:
+    """Row of synapses or tick, from bit 0: row, group, with `value_bits` value, tick, last.
+
+    ``tick = 0``: the weights of word `row` of the weight memory (times `value`) are to be added to the
+    accumulators of word `group`. ``tick = 1`` as in `event_layout`.
     """
+    value = {"value": value_bits} if value_bits else {}
     return data.StructLayout(
-        {"row": bits_for_unsigned(rows - 1), "group": bits_for_unsigned(groups - 1), "tick": 1, "last": 1}
+        {
+            "row": bits_for_unsigned(rows - 1),
+            "group": bits_for_unsigned(groups - 1),
+            **value,
+            "tick": 1,
+            "last": 1,
+        }
     )
 
 
-def row_stream(rows: int, groups: int) -> stream.Signature:
+def row_stream(rows: int, groups: int, value_bits: int = 0) -> stream.Signature:
     """Stream of `row_layout`."""
-    return stream.Signature(row_layout(rows, groups))
+    return stream.Signature(row_layout(rows, groups, value_bits))
 
 
 def value_stream(channels: int, shape: Shape) -> stream.Signature:

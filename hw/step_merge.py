@@ -22,7 +22,8 @@ class StepMerge(wiring.Component):
 
     Streams
     -------
-    i_0, i_1, ... : in, of the layouts `payloads` (hw/signatures.py)
+    i_0, i_1, ... : in, of the layouts `payloads` (hw/signatures.py); without a value where `payload` has one:
+        events of value 1
     o : out, `payload`; the index of stream k is offset by the channels of the streams before it
 
     Events keep their order within a source; nothing is dropped. A token leaves one cycle after it was taken.
@@ -73,6 +74,8 @@ class StepMerge(wiring.Component):
     def _offset(self, m: Module, k: int) -> Any:
         token = Signal(self.payload, name=f"token_{k}")
         came = self.inputs[k].payload
-        m.d.comb += [token[name].eq(came[name]) for name in self.payload.members]
+        fields = came.shape().members
+        # an event without a value, among others that carry one, counts once
+        m.d.comb += [token[name].eq(came[name] if name in fields else 1) for name in self.payload.members]
         m.d.comb += token.index.eq(came.index + self.offsets[k])
         return token

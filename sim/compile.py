@@ -122,7 +122,7 @@ def compile_model(
         network, options.quantise, simulate=golden, calibration=None if data is None else data.x
     )
     progress("planning")
-    plan = _plan(qnet, options.plan)
+    plan = _plan(qnet, options.plan, data)
     progress("running the golden model")
     facts = _measure(network, qnet, plan, data)
     progress("writing the RTL")
@@ -140,9 +140,9 @@ def compile_model(
     return CompileResult(build=build, report=report, **facts)
 
 
-def _plan(qnet: QuantisedNetwork, options: PlanOptions) -> Plan:
+def _plan(qnet: QuantisedNetwork, options: PlanOptions, data: Samples | None) -> Plan:
     board = None if options.board is None else board_named(options.board)
-    plan = make_plan(qnet, options)
+    plan = make_plan(qnet, options, sample=None if data is None else data.x[:MEASURED_SAMPLES])
     if board is not None:
         check_memory(plan.accelerator, board)
     return plan
@@ -192,6 +192,8 @@ def _vectors(qnet: QuantisedNetwork, data: Samples | None) -> Vectors:
 
 
 def _random_input(qnet: QuantisedNetwork) -> np.ndarray:
-    """Seeded events at `RANDOM_RATE`, where nothing else is known of the input."""
+    """Seeded counts, above 0 at `RANDOM_RATE`, where nothing else is known of the input."""
     shape = (VECTOR_SAMPLES, RANDOM_STEPS, *qnet.input_shape)
-    return (np.random.default_rng(0).random(shape) < RANDOM_RATE).astype(np.uint8)
+    rng = np.random.default_rng(0)
+    events = (rng.random(shape) < RANDOM_RATE).astype(np.uint8)
+    return events * rng.integers(1, qnet.input_max + 1, shape, np.uint8)

@@ -1,4 +1,4 @@
-"""Values to spikes: rate, latency and threshold codes, the same for the same seed everywhere.
+"""Values to spikes: rate, latency, threshold and direct codes, the same for the same seed everywhere.
 
 In the equations v is a value scaled to 0 .. 1 (v[t] with `frames`), t = 0 .. T - 1 a step, s[t] its
 spikes, and [c] is 1 where c holds, else 0. Functions that take `frames` take values
@@ -16,7 +16,7 @@ import numpy as np
 from ..gen.errors import UserError
 from .archive import MAX_BYTES
 
-__all__ = ["encode_latency", "encode_rate", "encode_threshold", "scale_values"]
+__all__ = ["encode_direct", "encode_latency", "encode_rate", "encode_threshold", "scale_values"]
 
 _CHUNK_VALUES = 1 << 22  # of spikes made at a time
 
@@ -113,6 +113,46 @@ def encode_latency(
         return (v > threshold) & (step == np.floor((count - 1) * (1 - v) + 0.5))
 
     return _encode(latency, values, steps, frames=False, low=low, high=high)
+
+
+def encode_direct(
+    values: np.ndarray,
+    steps: int | None = None,
+    *,
+    max_value: int = 255,
+    frames: bool = False,
+    low: float | None = None,
+    high: float | None = None,
+) -> np.ndarray:
+    """The value itself in every step, for a first layer of analog input.
+
+    ``x[t] = floor(max_value v[t] + 1/2)``. Values of type uint8 stay as they are.
+
+    Parameters
+    ----------
+    values : ndarray
+    steps : int or None
+        T; None with `frames`.
+    max_value : int
+        What the value 1 becomes, 1 .. 255.
+
+    Returns
+    -------
+    ndarray
+        (samples, steps, *shape), uint8.
+
+    Raises
+    ------
+    UserError
+        An option or a value out of range.
+    """
+    if not 1 <= max_value <= 255:
+        raise UserError(f"Largest value must be 1 .. 255, not {max_value}")
+
+    def direct(v: np.ndarray, count: int) -> np.ndarray:
+        return np.broadcast_to(np.floor(max_value * v + 0.5), (len(v), count, *v.shape[2:]))
+
+    return _encode(direct, values, steps, frames=frames, low=low, high=high)
 
 
 def encode_threshold(

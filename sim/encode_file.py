@@ -9,7 +9,7 @@ from typing import Any
 from ..gen.errors import UserError
 from .archive import Archive, write_archive
 from .data import Samples, read_labels
-from .encode import encode_latency, encode_rate, encode_threshold
+from .encode import encode_direct, encode_latency, encode_rate, encode_threshold
 
 __all__ = ["Method", "encode_file"]
 
@@ -20,9 +20,15 @@ class Method(StrEnum):
     RATE = "rate"
     LATENCY = "latency"
     THRESHOLD = "threshold"
+    DIRECT = "direct"
 
 
-_ENCODERS = {Method.RATE: encode_rate, Method.LATENCY: encode_latency, Method.THRESHOLD: encode_threshold}
+_ENCODERS = {
+    Method.RATE: encode_rate,
+    Method.LATENCY: encode_latency,
+    Method.THRESHOLD: encode_threshold,
+    Method.DIRECT: encode_direct,
+}
 
 
 def encode_file(
@@ -53,7 +59,7 @@ def encode_file(
     limit : int or None
         Encode only so many samples.
     **options
-        Of the encoder: `seed`, `max_rate`, `even`, `threshold`, `frames`, `low`, `high`.
+        Of the encoder: `seed`, `max_rate`, `even`, `threshold`, `max_value`, `frames`, `low`, `high`.
 
     Returns
     -------

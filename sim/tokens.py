@@ -96,7 +96,7 @@ class Tokens:
 
 def events_format(params: AcceleratorParams) -> TokenFormat:
     """Return the format of the input stream of an accelerator."""
-    return TokenFormat(indices=params.channels)
+    return TokenFormat(indices=params.channels, value_bits=params.input_value_bits)
 
 
 def out_format(params: AcceleratorParams) -> TokenFormat:
@@ -119,7 +119,7 @@ def input_tokens(x: np.ndarray, form: TokenFormat, *, order_seed: int | None = N
     Parameters
     ----------
     x : ndarray
-        (samples, steps, channels) uint8; a count of n is n events.
+        (samples, steps, channels) uint8; a count of n is n events, or one of value n where `form` has values.
     form : TokenFormat
         Format of the stream; ``form.indices`` channels.
     order_seed : int, optional
@@ -128,22 +128,27 @@ def input_tokens(x: np.ndarray, form: TokenFormat, *, order_seed: int | None = N
     Raises
     ------
     ValueError
-        The shape of `x` does not fit `form`.
+        The shape or a value of `x` does not fit `form`.
     """
     if x.ndim != 3 or x.shape[2] != form.indices or not x.shape[1]:
         raise ValueError(f"Input must be (samples, steps, {form.indices}) with a step or more, not {x.shape}")
     samples, steps, channels = x.shape
     cell = np.flatnonzero(x)
-    cell = np.repeat(cell, x.reshape(-1)[cell])
+    count = x.reshape(-1)[cell]
+    if not form.value_bits:
+        cell, count = np.repeat(cell, count), np.zeros(count.sum(dtype=np.int64), np.uint8)
+    elif x.size and int(x.max()) >> form.value_bits:
+        raise ValueError(f"Input values must fit in {form.value_bits} bits, not {x.max()}")
     row, channel = np.divmod(cell, channels)
+    events = channel.astype(np.uint64) | count.astype(np.uint64) << np.uint64(form.index_bits)
     if order_seed is not None:
         order = np.lexsort((np.random.default_rng(order_seed).random(len(row)), row))
-        channel = channel[order]
+        events = events[order]
     rows = samples * steps
     # Row r has r ticks before it, so its events shift by r and its own tick closes it.
     ticks = np.cumsum(np.bincount(row, minlength=rows)) + np.arange(rows)
     words = np.empty((len(row) + rows, 1), np.uint64)
-    words[np.arange(len(row)) + row, 0] = channel
+    words[np.arange(len(row)) + row, 0] = events
     words[ticks, 0] = 1 << form.tick_bit
     words[ticks[steps - 1 :: steps], 0] |= np.uint64(1 << (form.tick_bit + 1))
     return Tokens(words=words, offsets=np.concatenate(([0], ticks[steps - 1 :: steps] + 1)))

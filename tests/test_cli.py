@@ -269,7 +269,14 @@ def test_encode(cli: Cli) -> None:
         assert list(data["x"][1, :, 5]) == [1] * 20
 
 
-@pytest.mark.parametrize("words", [("--latency", "--steps", "9"), ("--threshold", "0.5", "--steps", "9")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--latency", "--steps", "9"),
+        ("--threshold", "0.5", "--steps", "9"),
+        ("--direct", "--max-value", "16", "--steps", "9"),
+    ],
+)
 def test_other_encodings(cli: Cli, words: tuple[str, ...]) -> None:
     np.savez("in.npz", x=np.linspace(0, 1, 12).reshape(2, 6))
     assert cli("encode", "in.npz", "-o", "out.npz", *words).code == 0

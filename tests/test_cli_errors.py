@@ -256,8 +256,8 @@ def test_build_that_was_changed(cli: Cli, small: Small) -> None:
 
 
 ENCODINGS = {
-    "in.npz -o o.npz": "Give one encoding: --rate, --latency or --threshold VALUE",
-    "in.npz -o o.npz --rate --latency": "Give one encoding: --rate, --latency or --threshold VALUE",
+    "in.npz -o o.npz": "Give one encoding: --rate, --latency, --threshold VALUE or --direct",
+    "in.npz -o o.npz --rate --latency": "Give one encoding: --rate, --latency, --threshold VALUE or --direct",
     "in.npz -o o.npz --rate": "Give --steps N, or --frames where the values bring their own steps",
     "in.npz -o none/o.npz --rate --steps 3": "none/o.npz: cannot be written: No such file or directory",
     "in.npz -o o.npz --rate --steps 3 --key z": "in.npz: has no array z, only x",

@@ -12,12 +12,19 @@ from ..neuron_order import output_order
 __all__ = ["event_words", "output_words"]
 
 
-def event_words(x: np.ndarray) -> Iterator[int]:
-    """Words of the input stream for counts `x` (steps, channels): events in ascending order, then a tick."""
+def event_words(x: np.ndarray, *, value_bits: int = 0) -> Iterator[int]:
+    """Words of the input stream for counts `x` (steps, channels): events in ascending order, then a tick.
+
+    With `value_bits` a count is a value beside the index, without it that many events.
+    """
     index_bits = bits_for_unsigned(x.shape[1] - 1)
     for step, counts in enumerate(x):
-        yield from np.repeat(np.arange(len(counts)), counts).tolist()
-        yield _tick(index_bits, last=step == len(x) - 1)
+        if value_bits:
+            channels = np.flatnonzero(counts)
+            yield from (channels | counts[channels].astype(np.int64) << index_bits).tolist()
+        else:
+            yield from np.repeat(np.arange(len(counts)), counts).tolist()
+        yield _tick(index_bits + value_bits, last=step == len(x) - 1)
 
 
 def output_words(params: AcceleratorParams, output: np.ndarray) -> Iterator[int]:

@@ -88,7 +88,7 @@ def selftest_params(build: Build) -> SelfTestParams:
     events = x.sum(axis=(1, 2), dtype=np.int64)
     silent = ~vectors.output.any(axis=(1, 2))
     chosen = np.lexsort((events, silent))[0]
-    tokens = tuple(event_words(x[chosen]))
+    tokens = tuple(event_words(x[chosen], value_bits=params.input_value_bits))
     words = list(output_words(params, vectors.output[chosen]))
     return SelfTestParams(
         tokens=tokens,

@@ -160,10 +160,22 @@ class Chain:
     network: QuantisedNetwork
 
 
-def random_chain(rng, *, sizes, readout, input_max=2, shapes=None, count_bits=16, debug=False, spike_bits=1):
+def random_chain(
+    rng,
+    *,
+    sizes,
+    readout,
+    input_max=2,
+    shapes=None,
+    count_bits=16,
+    debug=False,
+    spike_bits=1,
+    input_values=False,
+):
     """Chain of populations of `sizes[1:]` behind `sizes[0]` inputs.
 
     `shapes`: (lanes, update lanes) of each core; default: random ones. `spike_bits`: the most of a core.
+    `input_values`: input tokens carry values up to `input_max`.
     """
     analog = readout is ReadoutKind.MEMBRANE or (readout is ReadoutKind.CLASS and rng.random() < 0.5)
     cores, weights = [], []
@@ -177,6 +189,8 @@ def random_chain(rng, *, sizes, readout, input_max=2, shapes=None, count_bits=16
             weight_bits=rng.randint(1, 6),
             most=[cores[-1].neuron.spike_max if k else input_max] * sources,
         )
+        if input_values and not k:
+            array = replace(array, value_bits=input_max.bit_length())
         spiking = not (analog and k == len(sizes) - 2)
         neuron = random_neuron(
             rng,
@@ -198,11 +212,11 @@ def random_shape(rng, targets):
     return lanes, rng.choice([d for d in range(1, lanes + 1) if lanes % d == 0])
 
 
-def random_graph(rng, *, readout, input_max=2, debug=False, spike_bits=1, delays=False):
+def random_graph(rng, *, readout, input_max=2, debug=False, spike_bits=1, delays=False, input_values=False):
     """Cores joined at random: skips, slices of the input, recurrent links, cores that nobody listens to.
 
     `delays`: links of any kind may have delays too, and the input may come a second time. `spikes` reads any
-    cores, `membrane` several analog ones, the others the last core.
+    cores, `membrane` several analog ones, the others the last core. `input_values`: as of `random_chain`.
     """
     inputs, count = rng.randint(1, 9), rng.randint(1, 4)
     sizes = [rng.randint(1, 10) for _ in range(count)]
@@ -225,6 +239,8 @@ def random_graph(rng, *, readout, input_max=2, debug=False, spike_bits=1, delays
         array, weight = random_array(rng, **shape, weight_bits=rng.randint(1, 6), most=most)
         if delays and rng.random() < 0.4:  # a delay a synapse
             array = replace(array, max_delay=rng.choice([1, 3, 7]))
+        if input_values and any(link.source == INPUT for link in links):
+            array = replace(array, value_bits=input_max.bit_length())
         synapses.append(random_synapses(rng, array))
         spiking = not (analog and k in silent)
         neuron = random_neuron(rng, targets, acc_bits=array.acc_bits, spiking=spiking, spike_bits=bits[k])

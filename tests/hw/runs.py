@@ -32,14 +32,27 @@ def random_samples(rng, chain, *, samples, steps):
     return source.binomial(chain.network.input_max, rate, size=shape).astype(np.uint8)
 
 
-def sample_tokens(sample, rng=None):
-    """Tokens of one sample, the events of a step ascending, or with `rng` in any order."""
+def sample_tokens(sample, rng=None, *, value_bits=0):
+    """Tokens of one sample, the events of a step ascending, or with `rng` in any order.
+
+    With `value_bits` a count is a value; with `rng` it may come in two parts.
+    """
     for step, counts in enumerate(sample):
-        events = [index for index, count in enumerate(counts) for _ in range(count)]
+        if value_bits:
+            events = list(valued_events(counts, rng))
+        else:
+            events = [(index, None) for index, count in enumerate(counts) for _ in range(count)]
         if rng is not None:
             rng.shuffle(events)
-        yield from (token(index) for index in events)
-        yield token(tick=1, last=int(step == len(sample) - 1))
+        yield from (token(index, value) for index, value in events)
+        yield token(tick=1, last=int(step == len(sample) - 1), value=0 if value_bits else None)
+
+
+def valued_events(counts, rng):
+    """(channel, value) of the counts that are not zero."""
+    for index, count in enumerate(counts.tolist()):
+        first = rng.randint(0, count) if rng is not None and rng.random() < 0.2 else count
+        yield from ((index, value) for value in (first, count - first) if value)
 
 
 def run_samples(
@@ -63,6 +76,7 @@ def run_samples(
     a reset after that many cycles of a sample that is not finished; then the samples as usual.
     """
     bench, run = Bench(component), Run(probes=[[] for _ in range(probes)])
+    value_bits = component.params.input_value_bits
     watched = pause is None and probes > 0
     if pause is None:
         params = component.params
@@ -93,11 +107,12 @@ def run_samples(
                 await ctx.tick()
             offered.append(ctx.get(bench.cycle))
             waits = coin(gap, f"gap {seed} {number}")
-            await bench.put(ctx, component.events, sample_tokens(sample, rng if shuffle else None), gap=waits)
+            tokens = sample_tokens(sample, rng if shuffle else None, value_bits=value_bits)
+            await bench.put(ctx, component.events, tokens, gap=waits)
 
     async def cut(ctx):
         assert cut_after is not None
-        tokens = list(sample_tokens(x[0], rng))[:-1]
+        tokens = list(sample_tokens(x[0], rng, value_bits=value_bits))[:-1]
         ctx.set(component.out.ready, rng.random() < 0.7)
         for _ in range(cut_after):
             if tokens:

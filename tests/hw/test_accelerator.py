@@ -150,6 +150,30 @@ def test_graded_spikes(seed, readout):
 
 
 @pytest.mark.parametrize("readout", READOUTS)
+@pytest.mark.parametrize("seed", range(12))
+def test_input_values(seed, readout):
+    """Values up to 255 at the input, in chains and graphs with delays; even seeds: nothing waits.
+
+    Where tokens are shuffled, a value may come in two parts.
+    """
+    rng = rng_of("values", seed, readout)
+    how = {"readout": readout, "input_max": rng.choice([1, 5, 16, 100, 255]), "input_values": True}
+    if seed % 4 < 2:
+        sizes = [rng.randint(1, 9) for _ in range(rng.randint(2, 4))]
+        case = random_chain(rng, sizes=sizes, **how)
+    else:
+        case = random_graph(rng, **how, spike_bits=rng.choice([1, 3]), delays=seed > 5, debug=seed > 3)
+    assert case.params.input_value_bits in (0, case.network.input_max.bit_length())
+    x = random_samples(rng, case, samples=2, steps=rng.choice([1, 6, 9]))
+    how = {"shuffle": False}
+    if seed % 2:
+        how = {"gap": 0.3, "stall": rng.choice([0.3, 0.8]), "overlap": rng.random() < 0.5}
+    run, golden = check(case, x, seed=seed, pause=2000, **how)
+    if case.params.debug:
+        check_probes(case.params, run, golden)
+
+
+@pytest.mark.parametrize("readout", READOUTS)
 @pytest.mark.parametrize("seed", range(8))
 def test_random_graphs_with_delays(seed, readout):
     """Delay lines on first, skip, recurrent and input links; samples shorter and longer than the delays."""

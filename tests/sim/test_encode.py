@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from spikeloom.gen.errors import UserError
 from spikeloom.sim import encode
-from spikeloom.sim.encode import encode_latency, encode_rate, encode_threshold, scale_values
+from spikeloom.sim.encode import encode_direct, encode_latency, encode_rate, encode_threshold, scale_values
 
 VALUES = np.random.default_rng(7).integers(0, 256, (6, 2, 3)).astype(np.uint8)
 VALUES[0, 0, 0], VALUES[0, 0, 1] = 0, 255
@@ -45,6 +45,18 @@ def test_even_spikes_of_frames_add_up():
     assert x.shape == frames.shape
     assert x.max() == 1
     assert np.all(np.abs(x.cumsum(axis=1) - 0.7 * frames.cumsum(axis=1)) < 1)
+
+
+def test_direct_repeats_the_value():
+    x = encode_direct(VALUES, 5)
+    assert x.dtype == np.uint8
+    np.testing.assert_array_equal(x, np.repeat(VALUES[:, None], 5, axis=1))
+    fractions = np.linspace(0, 1, 9).reshape(1, 9)
+    np.testing.assert_array_equal(encode_direct(fractions, 1, max_value=4)[0, 0], [0, 1, 1, 2, 2, 3, 3, 4, 4])
+    frames = np.random.default_rng(2).integers(0, 17, (3, 50, 4))
+    np.testing.assert_array_equal(encode_direct(frames, frames=True, max_value=16, high=16), frames)
+    with pytest.raises(UserError, match=r"^Largest value must be 1 \.\. 255, not 256$"):
+        encode_direct(VALUES, 5, max_value=256)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7, 16])

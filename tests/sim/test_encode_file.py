@@ -57,7 +57,7 @@ def test_permissions_are_those_of_any_new_file(file, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        (("spiral",), {"steps": 3}, "Encoding must be rate, latency, threshold, not spiral"),
+        (("spiral",), {"steps": 3}, "Encoding must be rate, latency, threshold, direct, not spiral"),
         (
             ("latency",),
             {"steps": 3, "seed": 1},

@@ -43,6 +43,7 @@ class Case:
     stall: float = 0.0
     overlap: bool = False
     features: Features = Features()  # noqa: RUF009 - frozen
+    input_values: str = "auto"
 
 
 # Cases that once failed; they are run for good.
@@ -56,12 +57,13 @@ def cases(draw, readout: ReadoutKind) -> Case:
         seed=draw(st.integers(0, 2**32 - 1)),
         readout=readout,
         populations=draw(st.integers(1, 4)),
-        input_max=draw(st.sampled_from([1, 1, 3])),
+        input_max=draw(st.sampled_from([1, 1, 3, 20, 255])),
         samples=draw(st.integers(1, 3)),
         steps=draw(st.integers(1, 8)),
         gap=draw(waiting),
         stall=draw(waiting),
         overlap=draw(st.booleans()),
+        input_values=draw(st.sampled_from(["auto", "values"])),
     )
 
 
@@ -84,6 +86,7 @@ def check(case: Case) -> None:
         population_update_lanes=update_lanes,
         delays=rng.choice(["auto", "array"] if narrow else ["auto", "array", "lines"]),
         sparse=rng.choice(["auto", "always"]),
+        input_values=case.input_values,
         readout=case.readout,
         debug=True,
     )
