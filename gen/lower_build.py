@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ..hw.params import Fire
 from .graph import Graph, natural, quoted
 from .ir import Population, Projection
-from .lower_linear import Budget, Lines, Signal
+from .lower_linear import Budget, Lines, Signal, Term
 from .lower_neuron import Dynamics
 from .lower_synapses import Synapses, join_terms
 from .node_types import SPIKING
@@ -98,6 +98,7 @@ def build_projections(
         for number, part in enumerate(parts, start=1):
             _check_finite(graph, blueprint, part.weight)
             _say(part, source, name, lines)
+            _say_dense(part, terms, source, name, lines)
             suffix = f"#{number}" if number > 1 else ""
             yield _projection(f"{source}->{name}{suffix}", part, source, name, back)
 
@@ -117,6 +118,16 @@ def _projection(name: str, part: Synapses, source: str, target: str, back: Edges
         delay_steps=part.delay_steps,
         nodes=part.nodes,
     )
+
+
+def _say_dense(part: Synapses, terms: Iterable[Term], source: str, target: str, lines: Lines) -> None:
+    kernels = (term for term in terms if term.map.conv is not None)
+    if part.conv is None and any(set(term.nodes) & set(part.nodes) for term in kernels):
+        lines.append(
+            f"a convolution from {quoted(source)} to {quoted(target)} is written out as a matrix of"
+            f" {part.weight.shape[0]}x{part.weight.shape[1]}: its gains differ within a filter, or another"
+            " convolution lays out the neurons differently"
+        )
 
 
 def _say(part: Synapses, source: str, target: str, lines: Lines) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "early_free_cycles",
     "lead_cycles",
     "sweep_cycles",
+    "sweep_position",
 ]
 
 LEAD_CYCLES = 3  # cycles from taking a tick off the stream to its `swap` here, where nothing is multiplied
@@ -205,7 +206,7 @@ class MemoryAccumulators(_Accumulators):
 
     def _sweep(self, m: Module, memory: Memory, bank: Signal) -> None:
         running, number, zero, last = self._control(m)
-        part, word = self._position(m, running, number)
+        part, word = sweep_position(m, self, running, number)
         read = memory.read_port()
         m.d.comb += read.addr.eq(Cat(word, ~bank))
         first_part = Signal()
@@ -223,14 +224,15 @@ class MemoryAccumulators(_Accumulators):
         m.d.sync += rest.eq(current[width:])
         m.d.comb += self.sweep.accs.eq(current[:width])
 
-    def _position(self, m: Module, running: Signal, number: Signal) -> tuple[Signal, Signal]:
-        """Part within the memory word, and the word, of the group that is read."""
-        part = Signal(range(max(2, self.parts)))
-        word = Signal(bits_for_unsigned(self.params.groups - 1))
-        with m.If(running):
-            m.d.sync += part.eq(part + 1)
-            with m.If(part == self.parts - 1):
-                m.d.sync += [part.eq(0), word.eq(word + 1)]
-            with m.If(number == self.sweep_groups - 1):
-                m.d.sync += [part.eq(0), word.eq(0)]
-        return part, word
+
+def sweep_position(m: Module, accumulators: Any, running: Signal, number: Signal) -> tuple[Signal, Signal]:
+    """Part within the memory word, and the word, of the group that a sweep reads."""
+    part = Signal(range(max(2, accumulators.parts)))
+    word = Signal(bits_for_unsigned(accumulators.params.groups - 1))
+    with m.If(running):
+        m.d.sync += part.eq(part + 1)
+        with m.If(part == accumulators.parts - 1):
+            m.d.sync += [part.eq(0), word.eq(word + 1)]
+        with m.If(number == accumulators.sweep_groups - 1):
+            m.d.sync += [part.eq(0), word.eq(0)]
+    return part, word

@@ -14,6 +14,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from .accumulators import sweep_position
 from .addends import addend_row_bits, addends
 from .params import ArrayParams, bits_for_unsigned
 from .signatures import sweep_signature
@@ -93,7 +94,7 @@ class BankedAccumulators(wiring.Component):
         with m.If(self.swap):
             m.d.sync += bank.eq(~bank)
         running, number, last = self._control(m)
-        part, word = self._position(m, running, number)
+        part, word = sweep_position(m, self, running, number)
         reads, writes = self._banks(m, bank, word)
         touched = self._touched(m, bank, word, running & (part == 0))
         self._add(m, bank, reads, writes, touched)
@@ -120,18 +121,6 @@ class BankedAccumulators(wiring.Component):
         with m.If(self.swap):
             m.d.sync += last.eq(self.swap_last)
         return running, number, last
-
-    def _position(self, m: Module, running: Signal, number: Signal) -> tuple[Signal, Signal]:
-        """Part within the memory word, and the word, of the group that is read."""
-        part = Signal(range(max(2, self.parts)))
-        word = Signal(bits_for_unsigned(self.params.groups - 1))
-        with m.If(running):
-            m.d.sync += part.eq(part + 1)
-            with m.If(part == self.parts - 1):
-                m.d.sync += [part.eq(0), word.eq(word + 1)]
-            with m.If(number == self.sweep_groups - 1):
-                m.d.sync += [part.eq(0), word.eq(0)]
-        return part, word
 
     def _banks(self, m: Module, bank: Signal, word: Signal) -> tuple[list[Signal], list]:
         """Words read from each bank, two cycles after their address, and the write ports."""

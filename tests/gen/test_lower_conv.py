@@ -220,6 +220,18 @@ def test_gains_that_differ_within_a_filter_go_into_thresholds(file):
     assert "input gains differ within a filter" in network.assumptions[-1]
 
 
+def test_gains_that_no_threshold_can_take_are_said_to_need_a_matrix(file):
+    rng = np.random.default_rng(9)
+    node = {"type": "IF", "r": rng.uniform(-1, 1, (2, 2, 2)), "v_threshold": np.ones(())}
+    graph = chain(conv(weights(rng, 2, 1, 3, 3), [1, 2]), node, inputs=(1, 4, 4), outputs=(2, 2, 2))
+    network = load_network(write(file, graph), semantics="nir,if_gain=r")
+    (projection,) = network.projections
+    assert (projection.conv, projection.weight.shape) == (None, (8, 16))
+    (line,) = (line for line in network.assumptions if "written out as a matrix of 8x16" in line)
+    assert "'input'" in line
+    assert "differ within a filter" in line
+
+
 @st.composite
 def axes(draw):
     """An axis with an output, and zeros behind the last coordinate of its own."""

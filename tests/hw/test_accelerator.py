@@ -69,6 +69,13 @@ def rng_of(*parts):
     return random.Random(" ".join(map(str, parts)))
 
 
+def waits(rng, seed):
+    """Pauses on both sides for odd seeds, none for even ones."""
+    if seed % 2 == 0:
+        return {"shuffle": False}
+    return {"gap": 0.3, "stall": rng.choice([0.3, 0.8]), "overlap": rng.random() < 0.5}
+
+
 @pytest.mark.parametrize("readout", READOUTS)
 @pytest.mark.parametrize("shape", range(len(SHAPES)))
 def test_awkward_shapes(shape, readout):
@@ -106,9 +113,7 @@ def test_random_graphs(seed, readout):
     rng = rng_of("graph", seed, readout)
     graph = random_graph(rng, readout=readout, input_max=rng.choice([1, 3]), debug=seed % 4 > 1)
     x = random_samples(rng, graph, samples=3, steps=rng.choice([1, 6, 9]))
-    how = {"shuffle": False}
-    if seed % 2:
-        how = {"gap": 0.3, "stall": rng.choice([0.3, 0.8]), "overlap": rng.random() < 0.5}
+    how = waits(rng, seed)
     run, golden = check(graph, x, seed=seed, pause=300, **how)
     if graph.params.debug:
         check_probes(graph.params, run, golden)
@@ -141,9 +146,7 @@ def test_graded_spikes(seed, readout):
     else:
         case = random_graph(rng, readout=readout, spike_bits=4, debug=seed > 5)
     x = random_samples(rng, case, samples=2, steps=6)
-    how = {"shuffle": False}
-    if seed % 2:
-        how = {"gap": 0.3, "stall": rng.choice([0.3, 0.8]), "overlap": rng.random() < 0.5}
+    how = waits(rng, seed)
     run, golden = check(case, x, seed=seed, pause=2000, **how)
     if case.params.debug:
         check_probes(case.params, run, golden)
@@ -165,9 +168,7 @@ def test_input_values(seed, readout):
         case = random_graph(rng, **how, spike_bits=rng.choice([1, 3]), delays=seed > 5, debug=seed > 3)
     assert case.params.input_value_bits in (0, case.network.input_max.bit_length())
     x = random_samples(rng, case, samples=2, steps=rng.choice([1, 6, 9]))
-    how = {"shuffle": False}
-    if seed % 2:
-        how = {"gap": 0.3, "stall": rng.choice([0.3, 0.8]), "overlap": rng.random() < 0.5}
+    how = waits(rng, seed)
     run, golden = check(case, x, seed=seed, pause=2000, **how)
     if case.params.debug:
         check_probes(case.params, run, golden)
@@ -187,9 +188,7 @@ def test_random_graphs_with_delays(seed, readout):
         delays=True,
     )
     x = random_samples(rng, graph, samples=3, steps=rng.choice([1, 6, 9]))
-    how = {"shuffle": False}
-    if seed % 2:
-        how = {"gap": 0.3, "stall": rng.choice([0.3, 0.8]), "overlap": rng.random() < 0.5}
+    how = waits(rng, seed)
     run, golden = check(graph, x, seed=seed, pause=None, **how)
     if graph.params.debug:
         check_probes(graph.params, run, golden)
