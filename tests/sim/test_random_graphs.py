@@ -110,7 +110,7 @@ def check(case: Case) -> None:
 @pytest.mark.parametrize("readout", READOUTS)
 def test_random_graphs(readout: ReadoutKind) -> None:
     @settings(
-        max_examples=FUZZ or 15,
+        max_examples=FUZZ or 75,
         derandomize=not FUZZ,
         deadline=None,
         database=None,

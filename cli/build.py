@@ -1,0 +1,62 @@
+"""``build`` and ``boards``: bitstreams."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..gen.errors import UserError
+from ..sim.terminal import FOUND, errors, output
+from .app import Dir, Json, app, save
+
+__all__ = ["boards", "build"]
+
+
+@app.command()
+def build(
+    directory: Dir,
+    board: Annotated[str | None, typer.Option(help="Default: the one it was compiled for.")] = None,
+    link: Annotated[
+        str | None, typer.Option(help="uart: a host feeds it (spikeloom run). Default: a self-test.")
+    ] = None,
+    baud: Annotated[int, typer.Option(min=1, help="Of the UART.")] = 1_000_000,
+    synth_only: Annotated[bool, typer.Option("--synth-only", help="Count the accelerator alone.")] = False,
+    seed: Annotated[int, typer.Option(help="Of place and route.")] = 1,
+    json_file: Json = None,
+) -> None:
+    """Synthesise, place and route: a bitstream with a self-test or a link around the accelerator."""
+    from ..gen.build_dir import read_build
+    from ..gen.toolchain.build import build as run
+    from ..sim.progress import lines_shown
+    from ..sim.screens import build_screen
+
+    read = read_build(directory)
+    target = board or read.plan.options.board
+    if target is None:
+        raise UserError("No board: give --board NAME here or at compile; `spikeloom boards` lists them")
+    with lines_shown(errors) as show:
+        result = run(
+            read,
+            board=target,
+            link=link,
+            baud=baud,
+            synth_only=synth_only,
+            seed=seed,
+            progress=show,
+        )
+    output.print(build_screen(result))
+    save(json_file, result.as_json())
+    raise typer.Exit(FOUND if result.timing_met is False else 0)
+
+
+@app.command()
+def boards(json_file: Json = None) -> None:
+    """List the boards that there are bitstreams for."""
+    from dataclasses import asdict
+
+    from ..hw.boards.registry import BOARDS
+    from ..sim.screens import boards_screen
+
+    output.print(boards_screen(BOARDS.values()))
+    save(json_file, {name: asdict(board) for name, board in BOARDS.items()})
