@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ..hw.params import WeightStore
 from .core_wiring import wire_cores
 from .errors import UserError
 from .ir import (
@@ -20,9 +21,10 @@ from .ir import (
     QuantisedPopulation,
     QuantisedProjection,
 )
+from .loading import loaded_neuron
 from .lower_delay import MAX_DELAY_STEPS
 from .neuron_order import in_hardware_order
-from .plan import Plan
+from .plan import Plan, for_loading
 
 __all__ = ["check_network", "check_plan", "check_quantised"]
 
@@ -75,13 +77,19 @@ def check_plan(plan: Plan, network: QuantisedNetwork, *, where: str) -> None:
         Names the core that does not fit.
     """
     populations = {population.name: population for population in network.populations}
-    if plan.populations != tuple(populations) or plan.wirings != wire_cores(network, plan.options.delays):
+    if plan.populations != tuple(populations) or plan.wirings != wire_cores(
+        network, for_loading(plan.options).delays
+    ):
         raise UserError(f"{where}: its cores and links are not those of the network")
     if plan.accelerator.input_value_bits not in (0, network.input_max.bit_length()):
         raise UserError(f"{where}: its input values are not those of the network")
     for core, population in zip(plan.accelerator.cores, populations.values(), strict=True):
         bits = population.weight_bits
-        if in_hardware_order(population.neuron, core) != core.neuron or bits != core.array.weight_bits:
+        expected = in_hardware_order(population.neuron, core)
+        if core.array.store is not WeightStore.INITIALISED:
+            wider = max(core.array.acc_bits, expected.acc_bits)
+            expected = loaded_neuron(expected, core, acc_bits=wider)
+        if expected != core.neuron or bits != core.array.weight_bits:
             raise UserError(
                 f"{where}: core {core.name} does not fit population {population.name} of the network"
             )

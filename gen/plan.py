@@ -21,6 +21,9 @@ sparse
 input_values
     A count in the input is a value beside the index, and the arrays that the input feeds multiply, where that
     spares enough cycles (gen/input_form.py); else it is repeated events, which cost no gates.
+weights
+    `loaded`: memories are written at run time (gen/loading.py). Matrices are then never row lists and delays
+    of single synapses always in the array, unless asked for: both tie the hardware to one model's weights.
 readout
     `spikes` for a spiking output population, `membrane` for an analog one.
 """
@@ -33,6 +36,8 @@ from typing import Any
 
 import numpy as np
 
+from ..hw.boards.device import Device
+from ..hw.boards.registry import BOARDS
 from ..hw.conv_params import common_lanes
 from ..hw.params import AcceleratorParams, ArrayParams, CoreParams, ReadoutKind
 from .codec import decode, encode
@@ -41,11 +46,12 @@ from .delay_forms import DelayForm, delay_note
 from .errors import UserError
 from .input_form import InputForm, input_notes, input_value_bits, with_input_values
 from .ir import QuantisedNetwork, QuantisedPopulation
+from .loading import WeightsForm, spram_lanes, with_loading
 from .names import unique_names
 from .neuron_order import in_hardware_order
 from .sparse_forms import SparseForm, StoredLinks, store_links
 
-__all__ = ["AUTO", "Plan", "PlanOptions", "make_plan"]
+__all__ = ["AUTO", "Plan", "PlanOptions", "for_loading", "make_plan"]
 
 AUTO = "auto"
 AUTO_LANES = 32
@@ -79,6 +85,9 @@ class PlanOptions:
     input_values : str
         How a count above 1 enters: "events" (so many events), "values" (one token that carries it) or "auto"
         (gen/input_form.py).
+    weights : str
+        "initialised" (in the bitstream) or "loaded" (written at run time, so that models of the same shape
+        can be exchanged; with a board that has SPRAM, large weight memories are in it).
     readout : str
         "auto" or a `ReadoutKind`.
     count_bits : int
@@ -86,7 +95,7 @@ class PlanOptions:
     debug : bool
         Whether the probe outputs are built in.
     board : str or None
-        Name of the board the network is meant for; recorded only.
+        Name of the board the network is meant for: its SPRAM is used where weights are loaded.
     clock_mhz : float
         Clock written into the generic constraints.
     """
@@ -98,6 +107,7 @@ class PlanOptions:
     delays: str = AUTO
     sparse: str = AUTO
     input_values: str = AUTO
+    weights: str = WeightsForm.INITIALISED
     readout: str = AUTO
     count_bits: int = 16
     debug: bool = False
@@ -110,7 +120,12 @@ class PlanOptions:
         for option in ("population_lanes", "population_update_lanes"):
             for name, value in getattr(self, option).items():
                 _check_lanes(f"{option} of {name}", value, auto=False)
-        forms = (("delays", DelayForm), ("sparse", SparseForm), ("input_values", InputForm))
+        forms = (
+            ("delays", DelayForm),
+            ("sparse", SparseForm),
+            ("input_values", InputForm),
+            ("weights", WeightsForm),
+        )
         for option, accepted in forms:
             if getattr(self, option) not in tuple(accepted):
                 raise UserError(
@@ -197,12 +212,14 @@ def make_plan(
     UserError
         The graph cannot be mapped, or an option does not fit the network.
     """
-    options = options or PlanOptions()
+    asked = options or PlanOptions()
+    options = for_loading(asked)
+    device = BOARDS[options.board].device if options.board in BOARDS else None
     _check_populations(network)
     _check_option_names(network, options)
     wirings = wire_cores(network, options.delays)
     stored = [
-        _stored(network, population, wiring, options)
+        _stored(network, population, wiring, options, device)
         for population, wiring in zip(network.populations, wirings, strict=True)
     ]
     outputs = _outputs(network)
@@ -222,18 +239,31 @@ def make_plan(
             count_bits=options.count_bits,
             debug=options.debug,
         )
+        if options.weights == WeightsForm.LOADED:
+            accelerator = with_loading(accelerator, input_max=network.input_max, device=device)
     except ValueError as error:
         raise UserError(f"Network {network.name}: {error}") from None
     return Plan(
         accelerator=accelerator,
         populations=tuple(population.name for population in network.populations),
         projections=tuple(wiring.projections for wiring in wirings),
-        options=options,
+        options=asked,
         notes=(
             *_delay_notes(network, wirings),
             *(note for links in stored for note in links.notes),
             *input_notes(network, value_bits, sample),
         ),
+    )
+
+
+def for_loading(options: PlanOptions) -> PlanOptions:
+    """Options with automatic choices that depend on the weights made, where these are loaded."""
+    if options.weights != WeightsForm.LOADED:
+        return options
+    return replace(
+        options,
+        sparse=SparseForm.NEVER if options.sparse == AUTO else options.sparse,
+        delays=DelayForm.ARRAY if options.delays == AUTO else options.delays,
     )
 
 
@@ -298,10 +328,17 @@ def _outputs(network: QuantisedNetwork) -> list[QuantisedPopulation]:
 
 
 def _stored(
-    network: QuantisedNetwork, population: QuantisedPopulation, wiring: CoreWiring, options: PlanOptions
+    network: QuantisedNetwork,
+    population: QuantisedPopulation,
+    wiring: CoreWiring,
+    options: PlanOptions,
+    device: Device | None,
 ) -> StoredLinks:
     """Links, lanes and update lanes of a core."""
-    lanes = [_lanes(population, wiring, options)]
+    most = AUTO_LANES
+    if options.weights == WeightsForm.LOADED:
+        most = min(most, spram_lanes(population.weight_bits, device) or most)
+    lanes = [_lanes(population, wiring, options, most)]
     free = options.lanes == AUTO and population.name not in options.population_lanes
     if free and not any(link.conv is not None for link in wiring.links):
         asked = options.population_update_lanes.get(population.name, 1)
@@ -310,7 +347,7 @@ def _stored(
     return store_links(network, population, wiring, shapes, SparseForm(options.sparse))
 
 
-def _lanes(population: QuantisedPopulation, wiring: CoreWiring, options: PlanOptions) -> int:
+def _lanes(population: QuantisedPopulation, wiring: CoreWiring, options: PlanOptions, auto_lanes: int) -> int:
     targets, asked = population.size, options.population_lanes.get(population.name)
     if asked is not None:
         if asked > targets:
@@ -318,13 +355,13 @@ def _lanes(population: QuantisedPopulation, wiring: CoreWiring, options: PlanOpt
                 f"Option population_lanes of {population.name} must be between 1 and {targets}, not {asked}"
             )
         return asked
-    most = options.lanes if isinstance(options.lanes, int) else AUTO_LANES
+    most = options.lanes if isinstance(options.lanes, int) else auto_lanes
     convolutions = [link.conv for link in wiring.links if link.conv is not None]
     if convolutions:
         return common_lanes(convolutions, most=most, weight_bits=population.weight_bits)
-    if isinstance(options.lanes, int) or targets <= AUTO_LANES:
+    if isinstance(options.lanes, int) or targets <= auto_lanes or auto_lanes < AUTO_STEP:
         return min(most, targets)
-    groups = -(-targets // AUTO_LANES)
+    groups = -(-targets // (auto_lanes // AUTO_STEP * AUTO_STEP))
     return -(-targets // (groups * AUTO_STEP)) * AUTO_STEP
 
 

@@ -45,17 +45,19 @@ class Rtl:
     Attributes
     ----------
     logic : str
-        RTLIL of everything but the read-only memories, which are instances of the modules in `memories`.
+        RTLIL of everything but the read-only and loaded memories, which are instances of the modules in
+        `memories`.
     memories : mapping of str to ExternalMemory
-        Read-only memories by module name.
+        Those memories by module name.
     """
 
     logic: str
     memories: Mapping[str, ExternalMemory]
 
-    def rtlil(self) -> str:
-        """RTLIL of the whole design, memories filled."""
-        return self.logic + "".join(rtlil_module(memory, name) for name, memory in self.memories.items())
+    def rtlil(self, *, blank: bool = False) -> str:
+        """RTLIL of the whole design, memories filled; `blank`: but for those that are loaded."""
+        modules = (rtlil_module(memory, name, blank=blank) for name, memory in self.memories.items())
+        return self.logic + "".join(modules)
 
     def verilog(self, *, engine: YosysEngine = "auto") -> str:
         """Verilog of the whole design, which reads the files of `images` from the folder it runs in.

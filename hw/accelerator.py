@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 from .argmax import Argmax
 from .core import Core
 from .event_queue import EventQueue
+from .load_bus import LoadBus, load_signature, loaded_shapes
 from .params import AcceleratorParams, ReadoutKind, bits_for_unsigned
 from .router import connect_cores
 from .signatures import input_layout, out_layout
@@ -36,6 +37,8 @@ class Accelerator(wiring.Component):
     Beside them ``traffic_k__arrived``, ``traffic_k__sent``, ``traffic_k__steps``: events the router has
     brought to core k and taken from it since the reset, and steps that the core has begun.
 
+    With memories that are loaded (`loaded_shapes(params)`), a port `load`, the bus of `load_signature`.
+
     Parameters
     ----------
     params : AcceleratorParams
@@ -44,6 +47,7 @@ class Accelerator(wiring.Component):
 
     events: Any
     out: Any
+    load: Any
 
     def __init__(self, params: AcceleratorParams, *, weights: Sequence[Sequence[int]]):
         self.params = params
@@ -57,11 +61,15 @@ class Accelerator(wiring.Component):
             )
             for k, (core, rows) in enumerate(zip(params.cores, weights, strict=True))
         ]
+        memories = [memory for core in self.cores for memory in core.loaded_memories]
+        self.load_bus = LoadBus(memories) if memories else None
         self.queue = EventQueue(input_layout(params))
         members = {
             "events": In(stream.Signature(input_layout(params))),
             "out": Out(stream.Signature(out_layout(params))),
         }
+        if memories:
+            members["load"] = In(load_signature(loaded_shapes(params)))
         if params.debug:
             for k, core in enumerate(self.cores):
                 members[f"probe_{k}"] = Out(_probe_signature(core))
@@ -74,6 +82,9 @@ class Accelerator(wiring.Component):
         wiring.connect(m, wiring.flipped(self.events), self.queue.i)
         for core in self.cores:
             m.submodules[f"core_{core.params.name}"] = core
+        if self.load_bus is not None:
+            m.submodules.load_bus = self.load_bus
+            wiring.connect(m, wiring.flipped(self.load), self.load_bus.bus)
         source = connect_cores(m, self.params, self.queue.o, self.cores)
         if self.params.readout is ReadoutKind.CLASS:
             core = self.cores[self.params.output_cores[0]]

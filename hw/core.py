@@ -17,6 +17,7 @@ from .delayed_array import DelayedArray
 from .dense import DenseArray
 from .event_array import EventArray
 from .lif import LifCore
+from .loaded_memory import LoadedMemory
 from .neuron import tally_shape
 from .params import CoreParams, ReadoutKind
 from .serialiser import Serialiser
@@ -78,6 +79,12 @@ class Core(wiring.Component):
                 "probe": Out(self.lif.update.signature),
             }
         )
+
+    @property
+    def loaded_memories(self) -> list[LoadedMemory]:
+        """Memories for the load bus: weights, groups of row lists, parameters."""
+        stores = [*self.array.memories, *([self.lif.parameters] if self.lif.parameters else [])]
+        return [store.loaded for store in stores if store.loaded is not None]
 
     def _value(self, readout: ReadoutKind, count_bits: int) -> Shape | None:
         if readout is ReadoutKind.SPIKES:

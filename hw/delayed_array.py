@@ -48,7 +48,7 @@ class DelayedArray(wiring.Component):
     def __init__(self, params: ArrayParams, rows: Sequence[int], *, update_lanes: int):
         self.params = params
         self.slots = params.max_delay + 1
-        self.memory = WeightMemory(rows, count=params.rows, row_bits=params.row_bits)
+        self.memory = WeightMemory(rows, count=params.rows, row_bits=params.row_bits, store=params.store)
         self.accumulators = delay_bank(params, update_lanes=update_lanes)
         group, slot = bits_for_unsigned(params.groups - 1), bits_for_unsigned(self.slots - 1)
         # an event's group is added; a tick's is taken out; else, with `clear`, it is just emptied
@@ -64,6 +64,11 @@ class DelayedArray(wiring.Component):
                 "start": Out(1),
             }
         )
+
+    @property
+    def memories(self) -> list[WeightMemory]:
+        """What holds weights."""
+        return [self.memory]
 
     @property
     def latency(self) -> int:

@@ -43,7 +43,7 @@ class DenseArray(wiring.Component):
 
     def __init__(self, params: ArrayParams, rows: Sequence[int], *, update_lanes: int):
         self.params = params
-        self.memory = WeightMemory(rows, count=params.rows, row_bits=params.row_bits)
+        self.memory = WeightMemory(rows, count=params.rows, row_bits=params.row_bits, store=params.store)
         self.accumulators = accumulators(params, update_lanes=update_lanes)
         super().__init__(
             {
@@ -53,6 +53,11 @@ class DenseArray(wiring.Component):
                 "start": Out(1),
             }
         )
+
+    @property
+    def memories(self) -> list[WeightMemory]:
+        """What holds weights."""
+        return [self.memory]
 
     @property
     def latency(self) -> int:

@@ -13,6 +13,7 @@ from .expander import Expander
 from .params import CoreParams
 from .row_array import RowArray
 from .signatures import event_stream
+from .weight_memory import WeightMemory
 
 __all__ = ["EventArray"]
 
@@ -49,6 +50,11 @@ class EventArray(wiring.Component):
                 "start": Out(1),
             }
         )
+
+    @property
+    def memories(self) -> list[WeightMemory]:
+        """What holds weights, and the groups of row lists."""
+        return self.array.memories
 
     def elaborate(self, platform):
         m = Module()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["Compare", "Fire", "ReadoutKind", "Reset", "Rounding"]
+__all__ = ["Compare", "Fire", "ReadoutKind", "Reset", "Rounding", "WeightStore"]
 
 
 class Rounding(StrEnum):
@@ -46,3 +46,11 @@ class ReadoutKind(StrEnum):
     MEMBRANE = "membrane"  # every step: one value a neuron, then a tick
     COUNTS = "counts"  # at the end of a sample: one spike count a neuron, then a tick
     CLASS = "class"  # at the end of a sample: the winning neuron, then a tick
+
+
+class WeightStore(StrEnum):
+    """Where the weights of an array come from."""
+
+    INITIALISED = "initialised"  # part of the design: in the bitstream
+    LOADED = "loaded"  # written over the load bus, into whatever RAM synthesis chooses
+    SPRAM = "spram"  # the same, into the large single-port RAMs of the iCE40 UltraPlus

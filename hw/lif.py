@@ -84,6 +84,7 @@ class LifCore(wiring.Component):
         self.lanes = lanes
         self.groups = -(-params.neurons // lanes)
         self.tally_bits = tally_bits
+        self.parameters = ParameterStore(params, lanes=lanes) if parameter_fields(params) else None
         self.tally: Shape | None = None if tally_bits is None else tally_shape(params, tally_bits)
         super().__init__(
             {
@@ -149,9 +150,10 @@ class LifCore(wiring.Component):
         return accs
 
     def _words(self, m: Module) -> list[dict]:
-        if not parameter_fields(self.params):
+        parameters = self.parameters
+        if parameters is None:
             return [{}] * self.lanes
-        m.submodules.parameters = parameters = ParameterStore(self.params, lanes=self.lanes)
+        m.submodules.parameters = parameters
         m.d.comb += parameters.group.eq(self.sweep.group)
         return [{name: parameters.words[k][name] for name in parameters.fields} for k in range(self.lanes)]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from .conv_params import ConvParams
 from .delay_shape import DelayShape
+from .kinds import WeightStore
 from .neuron_params import bits_for_unsigned
 from .neuron_params import check_range as _check_range
 
@@ -40,6 +41,8 @@ class ArrayParams:
     value_bits : int
         Width of the unsigned value that an event carries and its weights are multiplied by, 0 .. 8; 0: events
         carry none, and the array only adds.
+    store : WeightStore
+        Where the weights come from.
     """
 
     sources: int
@@ -49,6 +52,7 @@ class ArrayParams:
     acc_bits: int
     max_delay: int = 0
     value_bits: int = 0
+    store: WeightStore = WeightStore.INITIALISED
 
     def __post_init__(self) -> None:
         _check_range("Array sources", self.sources, 1, 1 << 24)

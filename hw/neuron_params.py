@@ -101,6 +101,9 @@ class NeuronParams:
     spike_bits : int
         1 .. 8: a neuron emits up to ``2**spike_bits - 1`` spikes a step. Above 1 (graded spikes) thresholds
         are above 0, `compare` is ``>=``, `reset` is subtract and `fire` is after.
+    loaded_period : int
+        0: parameters that differ between neurons are part of the design. Else they are loaded at run time,
+        and repeat after so many neurons (`neurons`: they do not).
     """
 
     neurons: int
@@ -119,6 +122,7 @@ class NeuronParams:
     leak: PerNeuron = 0
     v_min: PerNeuron | None = None
     spike_bits: int = 1
+    loaded_period: int = 0
 
     def __post_init__(self) -> None:
         check_range("Population size", self.neurons, 1, 1 << 24)
@@ -130,6 +134,7 @@ class NeuronParams:
         elif self.synapse_bits or self.leak != 0:
             raise ValueError("Synaptic current bits and leak need a synaptic current decay")
         check_range("Spike bits", self.spike_bits, 1, 8)
+        check_range("Loaded period", self.loaded_period, 0, self.neurons)
         self._check_words()
         self._check_modes()
         if self.spike_bits > 1:
@@ -155,8 +160,13 @@ class NeuronParams:
                 check_range(f"Neuron {name}", value, -limit, limit - 1)
 
     def _check_count(self, name: str, word: PerNeuron) -> None:
-        if isinstance(word, tuple) and len(word) != self.neurons:
+        if not isinstance(word, tuple):
+            return
+        if len(word) != self.neurons:
             raise ValueError(f"Neuron {name} must have {self.neurons} values, not {len(word)}")
+        period = self.loaded_period
+        if period and word[period:] != word[:-period]:
+            raise ValueError(f"Neuron {name} must repeat after {period} neurons")
 
     def _check_modes(self) -> None:
         if self.threshold is None and (self.reset is not Reset.NONE or self.fire is Fire.BEFORE):

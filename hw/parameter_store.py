@@ -1,6 +1,8 @@
-"""Per-neuron parameters: a read-only word a group, in step with the state store."""
+"""Per-neuron parameters: a word a group, in step with the state store."""
 
 from __future__ import annotations
+
+from math import lcm
 
 from amaranth import Module, Mux, Signal, Value, signed, unsigned
 from amaranth.hdl import Shape
@@ -8,33 +10,49 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from .loaded_memory import LoadedMemory, LoadedShape
 from .params import NeuronParams, bits_for_signed, bits_for_unsigned
 
-__all__ = ["ParameterStore", "parameter_fields"]
+__all__ = ["ParameterStore", "parameter_fields", "parameter_shape"]
 
 
 def parameter_fields(params: NeuronParams) -> dict[str, tuple[Shape, tuple[int, ...]]]:
     """Fields that differ between neurons: name -> shape and values.
 
-    Names are those of `NeuronParams`; decay factors are `synapse_factor` and `membrane_factor`.
+    Names are those of `NeuronParams`; decay factors are `synapse_factor` and `membrane_factor`. Where they
+    are loaded, a field is as wide as any of its kind may be: as the state, or as a factor of 1.
     """
     fields: dict[str, tuple[Shape, tuple[int, ...]]] = {}
     for name in ("threshold", "reset_value", "bias", "leak", "v_min"):
         value = getattr(params, name)
         if isinstance(value, tuple):
-            fields[name] = (signed(bits_for_signed(min(value), max(value))), value)
+            least = params.state_bits if params.loaded_period else 1
+            fields[name] = (signed(max(least, bits_for_signed(min(value), max(value)))), value)
     for name in ("synapse", "membrane"):
         decay = getattr(params, name)
         if decay is not None and isinstance(decay.factor, tuple):
-            fields[f"{name}_factor"] = (unsigned(bits_for_unsigned(max(decay.factor))), decay.factor)
+            most = 1 << decay.frac_bits if params.loaded_period else max(decay.factor)
+            fields[f"{name}_factor"] = (unsigned(bits_for_unsigned(most)), decay.factor)
     return fields
 
 
+def parameter_shape(params: NeuronParams, *, lanes: int) -> LoadedShape | None:
+    """Geometry of the loaded parameter memory; None: there is none."""
+    fields = parameter_fields(params)
+    if not params.loaded_period or not fields:
+        return None
+    groups = -(-params.neurons // lanes)
+    rows = min(groups, lcm(params.loaded_period, lanes) // lanes)
+    bits = lanes * sum(shape.width for shape, _ in fields.values())
+    return LoadedShape(name="parameters", rows=rows, bits=bits)
+
+
 class ParameterStore(wiring.Component):
-    """ROM of `parameter_fields` for `lanes` neurons a word; `words` follows `group` by two cycles.
+    """Memory of `parameter_fields` for `lanes` neurons a word; `words` follows `group` by two cycles.
 
     `words` is an array over lanes of a struct over fields; neurons beyond the population are zero. `group`
     counts up by one a cycle from 0: words that repeat, such as a filter's all over its map, are stored once.
+    Where the parameters are loaded, `loaded` is the memory, which the load bus drives; else it is None.
     """
 
     group: Signal
@@ -47,10 +65,19 @@ class ParameterStore(wiring.Component):
             data.StructLayout({k: shape for k, (shape, _) in self.fields.items()}), lanes
         )
         self.lanes = lanes
+        shape = parameter_shape(params, lanes=lanes)
+        self.loaded = None if shape is None else LoadedMemory(self._rows()[: shape.rows], shape)
         super().__init__({"group": In(bits_for_unsigned(self.groups - 1)), "words": Out(self.layout)})
 
     def elaborate(self, platform):
         m = Module()
+        if self.loaded is not None:
+            m.submodules.memory = self.loaded
+            m.d.comb += [
+                self.loaded.address.eq(self._address(m, self.loaded.shape.rows)),
+                self.words.as_value().eq(self.loaded.word),
+            ]
+            return m
         rows = self._rows()
         period = _period(rows)
         m.submodules.memory = memory = Memory(

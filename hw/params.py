@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .conv_params import ConvParams
-from .kinds import Compare, Fire, ReadoutKind, Reset, Rounding
+from .kinds import Compare, Fire, ReadoutKind, Reset, Rounding, WeightStore
 from .link_params import INPUT, MAX_DELAY_STEPS, MAX_VALUE_BITS, ArrayParams, LinkParams
 from .neuron_params import (
     LATE_RESETS,
@@ -39,6 +39,7 @@ __all__ = [
     "ReadoutKind",
     "Reset",
     "Rounding",
+    "WeightStore",
     "bits_for_signed",
     "bits_for_unsigned",
 ]

@@ -14,7 +14,7 @@ from amaranth.lib.wiring import In, Out
 
 from .addends import multiply_row, product_cycles
 from .banked_accumulators import ROW_CYCLES, BankedAccumulators
-from .params import CoreParams
+from .params import CoreParams, WeightStore
 from .signatures import row_stream, sweep_signature
 from .weight_memory import WeightMemory
 
@@ -48,9 +48,15 @@ class RowArray(wiring.Component):
         self.core = core
         listed = core.listed_rows
         weights = [word & ((1 << array.row_bits) - 1) for word in rows[:listed]]
-        self.memory = WeightMemory([*weights, *rows[listed:]], count=core.rows, row_bits=array.row_bits)
+        self.memory = WeightMemory(
+            [*weights, *rows[listed:]], count=core.rows, row_bits=array.row_bits, store=array.store
+        )
         groups = [word >> array.row_bits for word in rows[:listed]]
-        self.groups = WeightMemory(groups, count=listed, row_bits=core.group_bits) if listed else None
+        self.groups: WeightMemory | None = None
+        if listed:
+            loaded = array.store is not WeightStore.INITIALISED
+            store = WeightStore.LOADED if loaded else WeightStore.INITIALISED
+            self.groups = WeightMemory(groups, count=listed, row_bits=core.group_bits, store=store)
         self.accumulators = BankedAccumulators(array, update_lanes=core.update_lanes)
         sweep = sweep_signature(core.update_lanes, self.accumulators.sweep_groups, array.acc_bits)
         super().__init__(
@@ -61,6 +67,11 @@ class RowArray(wiring.Component):
                 "start": Out(1),
             }
         )
+
+    @property
+    def memories(self) -> list[WeightMemory]:
+        """What holds weights, and the groups of row lists."""
+        return [self.memory] if self.groups is None else [self.memory, self.groups]
 
     @staticmethod
     def swap_cycles(core: CoreParams) -> int:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Device", "Family"]
+__all__ = ["SPRAM_ROWS", "Device", "Family"]
+
+SPRAM_ROWS = 1 << 14
+"""Words of 16 bits of an iCE40 UltraPlus SPRAM."""
 
 
 class Family(StrEnum):

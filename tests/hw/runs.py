@@ -67,13 +67,15 @@ def run_samples(
     seed=0,
     probes=0,
     cut_after=None,
+    prepare=None,
 ):
     """Send samples one at a time (or, with `overlap`, without a pause) and take what comes out.
 
     `shuffle`: the events of a step in any order. `pause`: cycles after each sample, for cores that are
     still busy when the output is done (None: until every probe has all of the sample's records, or without
     probes as many as that takes in small graphs). `probes`: number of debug probes to record. `cut_after`:
-    a reset after that many cycles of a sample that is not finished; then the samples as usual.
+    a reset after that many cycles of a sample that is not finished; then the samples as usual. `prepare`:
+    what is done before all else, a function of the context and the bench.
     """
     bench, run = Bench(component), Run(probes=[[] for _ in range(probes)])
     value_bits = component.params.input_value_bits
@@ -94,6 +96,8 @@ def run_samples(
         )
 
     async def send(ctx):
+        if prepare is not None:
+            await prepare(ctx, bench)
         if cut_after is not None:
             await cut(ctx)
         for _ in range(component.params.clear_cycles):
