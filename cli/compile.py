@@ -30,6 +30,9 @@ def compile_command(
     state_bits: Annotated[str | None, typer.Option(help="2 .. 48 or auto.")] = None,
     lanes: Annotated[str | None, typer.Option(help="Weights added a cycle, or auto.")] = None,
     update_lanes: Annotated[str | None, typer.Option(help="Neurons updated a cycle, or auto.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="initialised, or loaded at run time (spikeloom load).")
+    ] = None,
     readout: Annotated[str | None, typer.Option(help="auto, spikes, membrane, counts or class.")] = None,
     board: Annotated[str | None, typer.Option(help="Check that it fits (spikeloom boards).")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Build probe ports in.")] = False,
@@ -49,6 +52,7 @@ def compile_command(
         plan={
             "lanes": _number(lanes),
             "update_lanes": _number(update_lanes),
+            "weights": weights,
             "readout": readout,
             "board": board,
             "debug": debug or None,

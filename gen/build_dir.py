@@ -6,25 +6,29 @@ against its hashes and its own classes.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..hw.load_bus import loaded_shapes
 from .atomic_dir import check_target, replace_directory
 from .clock_constraints import lpf_text, sdc_text
 from .codec import decode
 from .codec_npz import read_npz, write_npz
-from .emit import emit
+from .emit import make_accelerator
 from .errors import UserError
 from .ir import Network, QuantisedNetwork
+from .load_image import LoadImage
 from .manifest import MANIFEST, Source, file_hash, is_build, make_manifest, manifest_text, read_manifest
 from .network_check import check_network, check_plan, check_quantised
 from .network_files import read_network, write_network
 from .plan import Plan
+from .rtl import convert
 from .summary import summary_text
 from .toml_text import toml_text
 from .toolchain.process import tool_version
@@ -34,6 +38,7 @@ __all__ = ["Build", "Vectors", "check_output", "read_build", "write_build"]
 
 WHAT = "the build"
 NETWORK, QUANTISED, VECTORS = "network.npz", "quantised.npz", "vectors/vectors.npz"
+LOAD = "load/memories.bin"
 RTLIL, VERILOG, IMAGES = "rtl/accelerator.il", "rtl/accelerator.v", "rtl/*.mem"
 REQUIRED = (NETWORK, QUANTISED, RTLIL, VERILOG)
 
@@ -92,6 +97,22 @@ class Build:
         """Memory images that the Verilog reads."""
         names = (name for name in self.manifest["files"] if fnmatch(name, IMAGES))
         return tuple(self.path / name for name in names)
+
+    def load_image(self) -> LoadImage | None:
+        """What is loaded into the accelerator's memories; None: they are part of the design.
+
+        Raises
+        ------
+        UserError
+            The file is not what it should be.
+        """
+        shapes = loaded_shapes(self.plan.accelerator)
+        if not shapes:
+            return None
+        try:
+            return LoadImage(shapes, (self.path / LOAD).read_bytes())
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.path / LOAD}: {error}; compile the network again") from None
 
     def vectors(self) -> Vectors | None:
         """The samples that came with the build, without their `streams`; None if there are none.
@@ -172,7 +193,7 @@ def write_build(
         yosys=_yosys_version(engine),
     )
     with replace_directory(path, ours=is_build, what=WHAT) as folder:
-        _write_rtl(folder, plan, qnet, engine)
+        manifest["loading"] = _write_rtl(folder, plan, qnet, engine)
         write_network(folder / NETWORK, network)
         write_network(folder / QUANTISED, qnet)
         _write_vectors(folder, vectors)
@@ -189,12 +210,26 @@ def _yosys_version(engine: YosysEngine) -> str:
     return ".".join(version.split(".")[:2])
 
 
-def _write_rtl(folder: Path, plan: Plan, qnet: QuantisedNetwork, engine: YosysEngine) -> None:
-    rtl = emit(plan, qnet)
+def _write_rtl(
+    folder: Path, plan: Plan, qnet: QuantisedNetwork, engine: YosysEngine
+) -> dict[str, Any] | None:
+    """Write the design and what is loaded into it; return what the manifest says of the latter."""
+    accelerator = make_accelerator(plan, qnet)
+    rtl = convert(accelerator)
     _write(folder / RTLIL, rtl.rtlil())
     _write(folder / VERILOG, rtl.verilog(engine=engine))
     for name, text in rtl.images().items():
         _write(folder / "rtl" / name, text)
+    image = LoadImage.of(accelerator)
+    if image is None:
+        return None
+    (folder / LOAD).parent.mkdir()
+    (folder / LOAD).write_bytes(image.data)
+    return {
+        "memories": [asdict(shape) for shape in image.shapes],
+        "shape": hashlib.sha256(rtl.rtlil(blank=True).encode()).hexdigest(),
+        "contents": image.sha256,
+    }
 
 
 def _write_vectors(folder: Path, vectors: Vectors | None) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..hw.params import AcceleratorParams, CoreParams, bits_for_unsigned
+from ..hw.load_bus import loaded_shapes
+from ..hw.params import AcceleratorParams, CoreParams, WeightStore, bits_for_unsigned
 from .plan import Plan
 
 __all__ = ["summary_text"]
@@ -14,6 +15,7 @@ FILES = {
     "rtl/accelerator.v": "Verilog; its memories read the `.mem` files beside it with `$readmemh`",
     "rtl/accelerator.il": "the same design as Yosys RTLIL, memories filled",
     "rtl/*.mem": "memory images, a word a line, hexadecimal",
+    "load/memories.bin": "what is loaded into the memories, where weights are loaded",
     "constraints/": "the clock, for a flow of one's own",
     "network.npz, quantised.npz": "the network in floating point and in integers",
     "vectors/": "a few samples and what the accelerator must answer",
@@ -106,6 +108,8 @@ def _core_row(core: CoreParams) -> tuple[object, ...]:
     memory = f"{core.rows} x {array.row_bits}"
     if core.listed_rows:
         memory += f" + {core.listed_rows} x {core.group_bits}"
+    if array.store is not WeightStore.INITIALISED:
+        memory += f", {array.store}"
     cycles = f"up to {core.event_cycles}" if core.by_rows else core.event_cycles
     return array.targets, array.sources, array.lanes, cycles, core.update_lanes, memory
 
@@ -155,6 +159,8 @@ def _ports(params: AcceleratorParams) -> str:
         *_stream("events", "in", _event_fields(params.channels, params.input_value_bits)),
         *_stream("out", "out", _out_fields(params)),
     ]
+    if loaded_shapes(params):
+        rows.append(("load__*", "in, out", "", "the load bus: how weights and parameters are written"))
     if params.debug:
         rows.append(("probe_k__*", "out", "", "every updated group of core k, for verification"))
     return _table(("port", "direction", "bits", "what"), rows)

@@ -46,7 +46,7 @@ def load_signature(shapes: Sequence[LoadedShape]) -> wiring.Signature:
     write : in this cycle, `data` goes into a slice of a row of a memory
     memory, row, slice : which
     data : 16 bits
-    q : in, that slice, once its address has stayed for `LOAD_READ_CYCLES` cycles, with `active`, without `write`
+    q : in, that slice, once its address has stayed for `LOAD_READ_CYCLES` cycles, `active` and no `write`
     """
     return wiring.Signature(
         {

@@ -92,7 +92,7 @@ class LoadedMemory(wiring.Component):
             shape=unsigned(slices * SLICE_BITS),
             depth=max(2, self.shape.rows),
             init=self.words,
-            attrs={LOADED: 1, **style},
+            attrs={LOADED: "1", **style},
         )
         write, read = memory.write_port(granularity=SLICE_BITS), memory.read_port()
         address = Signal.like(read.addr)

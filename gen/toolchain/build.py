@@ -14,6 +14,7 @@ from amaranth import Elaboratable
 
 from ...hw.boards.board import Board
 from ...hw.boards.registry import BOARDS
+from ...hw.load_bus import loaded_shapes
 from ..atomic_dir import replace_directory
 from ..build_dir import Build
 from ..errors import UserError
@@ -155,6 +156,10 @@ def build(
     check_memory(params, target)
     if synth_only and link is not None:
         raise UserError("Only a whole board has a link: give --link or --synth-only, not both")
+    if loaded_shapes(params) and not synth_only:
+        raise UserError(
+            "Weights that are loaded have no way to a board yet; compile without --weights loaded"
+        )
     top = board_top(build, target, link=link, baud=baud) if not synth_only else None
     started = time.monotonic()
     path = build.path / "board" / f"{target.name}{'-synth' if synth_only else f'-{link}' if link else ''}"
@@ -225,6 +230,7 @@ def _synthesise(
             device=board.device,
             cwd=folder,
             multipliers=multipliers,
+            blank=bool(loaded_shapes(build.plan.accelerator)),
             engine=engine,
             on_line=_lines(progress, "synthesis" if multipliers else "synthesis without multipliers"),
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...hw.boards.device import Device
 from ..errors import UserError
+from ..memories import CONTENT_CELL
 from .flow import SynthOptions
 from .flows import FLOWS
 from .process import OnLine
@@ -47,6 +48,7 @@ def synthesise(
     cwd: Path,
     name: str = "top",
     multipliers: bool = True,
+    blank: bool = False,
     engine: YosysEngine = "auto",
     on_line: OnLine | None = None,
 ) -> Synthesis:
@@ -61,6 +63,8 @@ def synthesise(
         ``<name>.stat.json`` and ``<name>.yosys.log``.
     multipliers : bool
         Whether the device's multipliers may be used.
+    blank : bool
+        Whether there are memories that are loaded: their contents are left out.
     engine : {"auto", "pyosys", "yowasp"}
     on_line : callable, optional
         Called with every line of the log.
@@ -77,6 +81,7 @@ def synthesise(
     script = "\n".join(
         [
             *(f"read_rtlil {source}" for source in sources),
+            *([f"delete */{CONTENT_CELL}"] if blank else []),
             *flow.synth(options),
             f"tee -q -o {name}.stat.json stat -json",
             "",

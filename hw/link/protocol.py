@@ -6,12 +6,17 @@ from enum import IntEnum
 
 __all__ = [
     "BUILD_ID_BYTES",
+    "CONTENTS_BYTES",
     "COUNTERS",
     "FRAME_BYTES",
     "HEADER_BYTES",
     "IDENTITY",
     "IDENTITY_BYTES",
     "MAX_WINDOW",
+    "MEMORY_PLACE",
+    "MEMORY_PLACE_BYTES",
+    "MEMORY_STATE",
+    "MEMORY_STATE_BYTES",
     "PAYLOAD_BYTES",
     "POLL",
     "RESEND",
@@ -60,7 +65,10 @@ class Op(IntEnum):
     ECHO = 0x04
     MEMORY_WRITE = 0x05
     MEMORY_READ = 0x06
+    MEMORY_STATE = 0x07
+    MEMORY_COMMIT = 0x08
     REPLY = 0x80
+    NOT_LOADED = 0xFE
     UNKNOWN = 0xFF
 
 
@@ -75,6 +83,15 @@ IDENTITY: dict[str, int] = {
 }
 """Fields of the reply to IDENTIFY and their bytes, in order, little-endian."""
 IDENTITY_BYTES = sum(IDENTITY.values())
+
+CONTENTS_BYTES = 8
+"""Start of the SHA-256 of what a board's memories hold; 0: they hold nothing."""
+MEMORY_PLACE: dict[str, int] = {"memory": 1, "slice": 2, "row": 4}
+"""Fields of a place in a memory and their bytes, in order, little-endian: MEMORY_WRITE and MEMORY_READ."""
+MEMORY_PLACE_BYTES = sum(MEMORY_PLACE.values())
+MEMORY_STATE: dict[str, int] = {"contents": CONTENTS_BYTES, "memories": 1, "rows": 4, "bits": 2}
+"""Fields of the reply to MEMORY_STATE; rows and bits of the memory that was asked for, 0: there is none."""
+MEMORY_STATE_BYTES = sum(MEMORY_STATE.values())
 
 COUNTERS = (
     "cycles",

@@ -1,6 +1,7 @@
 """Row lists: what is stored of a sparse matrix, by definition, and when the planner takes them."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -100,9 +101,9 @@ def test_other_weights_than_those_planned_are_refused():
 
 
 def core_with(link, **array):
-    shape = {"sources": 3, "targets": 6, "lanes": 2, "weight_bits": 4, "acc_bits": 8} | array
+    shape = ArrayParams(sources=3, targets=6, lanes=2, weight_bits=4, acc_bits=8)
     neuron = NeuronParams(neurons=6, acc_bits=8, state_bits=8, threshold=1)
-    return CoreParams(name="c", array=ArrayParams(**shape), neuron=neuron, update_lanes=1, links=(link,))
+    return CoreParams(name="c", array=replace(shape, **array), neuron=neuron, update_lanes=1, links=(link,))
 
 
 def test_parameters_of_lists():

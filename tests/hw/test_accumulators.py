@@ -1,6 +1,7 @@
 """Both kinds of accumulators: sums of the events of a step, swept while the next step is added."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from spikeloom.hw.accumulators import (
@@ -37,9 +38,9 @@ SHAPES = [
 
 
 def test_kind_follows_the_groups():
-    params = {"sources": 2, "targets": 6, "weight_bits": 2, "acc_bits": 4}
-    assert isinstance(accumulators(ArrayParams(lanes=6, **params), update_lanes=3), RegisterAccumulators)
-    assert isinstance(accumulators(ArrayParams(lanes=5, **params), update_lanes=1), MemoryAccumulators)
+    params = ArrayParams(lanes=6, sources=2, targets=6, weight_bits=2, acc_bits=4)
+    assert isinstance(accumulators(params, update_lanes=3), RegisterAccumulators)
+    assert isinstance(accumulators(replace(params, lanes=5), update_lanes=1), MemoryAccumulators)
 
 
 class Traffic:

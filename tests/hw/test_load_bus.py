@@ -72,8 +72,8 @@ def loading(accelerator, words, rng):
 def check(case, x, rng, *, prepare=True, device=None):
     accelerator, words = loaded_accelerator(case, rng, device)
     params = accelerator.params
-    how = {"prepare": loading(accelerator, words, rng)} if prepare else {}
-    run = run_samples(accelerator, x, shuffle=False, pause=2000, **how)
+    first = loading(accelerator, words, rng) if prepare else None
+    run = run_samples(accelerator, x, shuffle=False, pause=2000, prepare=first)
     golden = run_golden(case.network, x, record=True)
     for sample in range(len(x)):
         assert run.tokens[sample] == list(expected_tokens(params, golden, sample)), f"sample {sample}"
