@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .gen.quantise import PopulationOptions, QuantiseOptions
     from .gen.toolchain.build import BuildResult, build
     from .hw.boards.registry import BOARDS
+    from .sim.activity import Activity, measure_activity
     from .sim.compile import CompileOptions, CompileResult, compile_model
     from .sim.compile_options import read_options
     from .sim.data import Samples, load_samples
@@ -42,6 +43,7 @@ _HOMES = {
     "gen.quantise": ("PopulationOptions", "QuantiseOptions"),
     "gen.toolchain.build": ("BuildResult", "build"),
     "hw.boards.registry": ("BOARDS",),
+    "sim.activity": ("Activity", "measure_activity"),
     "sim.compile": ("CompileOptions", "CompileResult", "compile_model"),
     "sim.compile_options": ("read_options",),
     "sim.data": ("Samples", "load_samples"),
@@ -56,6 +58,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "BOARDS",
+    "Activity",
     "Build",
     "BuildResult",
     "CompileOptions",
@@ -81,6 +84,7 @@ __all__ = [
     "import_model",
     "load_network",
     "load_samples",
+    "measure_activity",
     "read_build",
     "read_options",
     "run_float",

@@ -156,6 +156,17 @@ def test_verify(cli: Cli, small: Small) -> None:
     assert "0 of 168 values" in outcome.out
 
 
+def test_activity(cli: Cli, small: Small) -> None:
+    outcome = cli("activity", small.build, small.data, "--limit", "3", "--json", "activity.json")
+    assert outcome.code == 0, outcome.err
+    table = json.loads(Path("activity.json").read_text())
+    assert (table["samples"], table["steps"], table["mismatches"]) == (3, 7, 0)
+    assert table["memory_bits"] == sum(
+        core[key] for core in table["traffic"] for key in ("weights", "accumulators", "states", "parameters")
+    )
+    assert "core_n3.lif" in outcome.out
+
+
 @pytest.mark.parametrize(
     "engine",
     [

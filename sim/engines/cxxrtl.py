@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
+from pathlib import Path
 from queue import SimpleQueue
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from ...gen.toolchain.process import tool_version
 from ...gen.toolchain.yosys import yosys_engine
 from ..tokens import events_format, input_tokens, out_format, read_output
-from .cxxrtl_build import build_library
+from .cxxrtl_build import build_library, toggle_blocks
 from .cxxrtl_library import Batch, Instance
 from .probes import join_probes, read_probes
 from .run import Design, EngineOptions, EngineRun, Probe, Progress, limit_cycles
@@ -52,7 +53,7 @@ def run_cxxrtl(
         It hangs or breaks a protocol.
     """
     started = time.monotonic()
-    library = build_library(design, optimise=optimise, progress=progress)
+    library = build_library(design, optimise=optimise, toggles=options.toggles, progress=progress)
     threads = min(options.threads or os.cpu_count() or 1, max(1, len(x)))
     batches = _batches(design, x, options, threads)
     limits = limit_cycles(design.params, x, options)
@@ -80,14 +81,16 @@ def run_cxxrtl(
                 part.cancel()
     for instance in made:
         instance.close()
-    return _join(design, [part.result() for part in parts], time.monotonic() - started)
+    return _join(design, library, [part.result() for part in parts], time.monotonic() - started)
 
 
 class _Part:
-    """Output, cycles and probes of one batch."""
+    """Output, cycles, probes and changed bits of one batch."""
 
-    def __init__(self, output: np.ndarray, cycles: np.ndarray, probes: dict[str, Probe]) -> None:
-        self.output, self.cycles, self.probes = output, cycles, probes
+    def __init__(
+        self, output: np.ndarray, cycles: np.ndarray, probes: dict[str, Probe], toggles: np.ndarray
+    ) -> None:
+        self.output, self.cycles, self.probes, self.toggles = output, cycles, probes, toggles
 
 
 def _batches(design: Design, x: np.ndarray, options: EngineOptions, threads: int) -> list[slice]:
@@ -117,7 +120,7 @@ def _run_batch(
     probes = {}
     if options.probes:
         probes = read_probes(design, result.probes, samples=len(x), steps=steps, first_sample=first_sample)
-    return _Part(output, result.cycles, probes)
+    return _Part(output, result.cycles, probes, result.toggles)
 
 
 def _wait(parts: Sequence[Future[_Part]], samples: int, progress: Progress | None) -> None:
@@ -137,7 +140,7 @@ def _tell(parts: Sequence[Future[_Part]], samples: int, progress: Progress | Non
         progress("cxxrtl", sum(len(part.result().cycles) for part in ended), samples)
 
 
-def _join(design: Design, parts: Sequence[_Part], wall_s: float) -> EngineRun:
+def _join(design: Design, library: Path, parts: Sequence[_Part], wall_s: float) -> EngineRun:
     tool = yosys_engine("auto")
     names = parts[0].probes
     probes = {name: join_probes([part.probes[name] for part in parts]) for name in names}
@@ -148,5 +151,11 @@ def _join(design: Design, parts: Sequence[_Part], wall_s: float) -> EngineRun:
         output=np.concatenate([part.output for part in parts]),
         cycles=np.concatenate([part.cycles for part in parts]),
         probes=probes,
+        toggles=_toggles(library, parts),
         wall_s=wall_s,
     )
+
+
+def _toggles(library: Path, parts: Sequence[_Part]) -> dict[str, int]:
+    counts = np.stack([part.toggles for part in parts]).sum(axis=0, dtype=np.uint64)
+    return {name: int(bits) for name, bits in zip(toggle_blocks(library), counts, strict=True)}

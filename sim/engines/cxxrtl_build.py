@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from importlib import util
@@ -20,9 +21,11 @@ from ..tokens import out_format
 from .cache import cached, content_key
 from .probes import probe_words
 from .run import Design, Progress, settle_cycles
+from .toggles import toggle_code
 
-__all__ = ["build_library", "compile_library", "has_feedback", "mangle"]
+__all__ = ["build_library", "compile_library", "has_feedback", "mangle", "toggle_blocks"]
 
+_BLOCKS = "blocks.json"
 _STEP = "CXXRTL simulation"
 # Registers of at least this many bits, such as all accumulators of a wide array, are split: assembling
 # one from its lanes costs lanes times width (128 lanes: ten times the cycles a second).
@@ -48,7 +51,12 @@ _TEMPLATE = Path(__file__).with_name("cxxrtl_driver.cc.j2")
 
 
 def build_library(
-    design: Design, *, optimise: int = 3, yosys: YosysEngine = "auto", progress: Progress | None = None
+    design: Design,
+    *,
+    optimise: int = 3,
+    toggles: bool = False,
+    yosys: YosysEngine = "auto",
+    progress: Progress | None = None,
 ) -> Path:
     """Compile `design` for CXXRTL, or find it already compiled.
 
@@ -56,6 +64,8 @@ def build_library(
     ----------
     optimise : int
         Level of the C++ compiler's optimisation, 0..3.
+    toggles : bool
+        Count the bits that change; `toggle_blocks` names what the counts are of.
     yosys : {"auto", "pyosys", "yowasp"}
         What writes the C++.
 
@@ -81,9 +91,16 @@ def build_library(
         template=_TEMPLATE,
         values=_driver_values(design),
         optimise=optimise,
+        toggles=toggles,
         yosys=yosys,
         progress=progress,
     )
+
+
+def toggle_blocks(library: Path) -> tuple[str, ...]:
+    """Names of the blocks whose changing bits `library` counts; empty where it counts none."""
+    file = library.with_name(_BLOCKS)
+    return tuple(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else ()
 
 
 def compile_library(
@@ -93,6 +110,7 @@ def compile_library(
     template: Path,
     values: Mapping[str, Any],
     optimise: int = 3,
+    toggles: bool = False,
     yosys: YosysEngine = "auto",
     progress: Progress | None = None,
 ) -> Path:
@@ -107,6 +125,8 @@ def compile_library(
         (whether one evaluation a cycle is enough).
     values : mapping
         What depends on the design; part of its identity.
+    toggles : bool
+        The driver counts changing bits; `toggles` is then the number of blocks in the template.
 
     Returns and raises as `build_library`.
     """
@@ -115,14 +135,14 @@ def compile_library(
     flags = (*_FLAGS, f"-O{optimise}")
     sources = (template.read_bytes(), Path(__file__).read_bytes())
     tools = (compiler_identity(compiler), tool.name, tool_version(tool.distribution))
-    key = content_key((rtlil, top, repr(values), *sources, *tools, *flags))
+    key = content_key((rtlil, top, repr(values), repr(toggles), *sources, *tools, *flags))
 
     def make(folder: Path) -> None:
         if progress is not None:
             progress("compiling RTL", 0, 1)
         (folder / "design.il").write_bytes(rtlil)
         run_yosys(_SCRIPT.format(top=top), cwd=folder, engine=yosys, step=_STEP)
-        _write_driver(folder, template, {**values, "top": mangle(top)})
+        _write_driver(folder, template, {**values, "top": mangle(top)}, toggles=toggles)
         runtime = _runtime(tool.package)
         words = [*compiler, *flags, "-I", runtime, "driver.cc", "-o", "design.so"]
         code, output = run_command(words, cwd=folder)
@@ -136,13 +156,18 @@ def compile_library(
     return cached("cxxrtl", key, make) / "design.so"
 
 
-def _write_driver(folder: Path, template: Path, values: Mapping[str, Any]) -> None:
+def _write_driver(folder: Path, template: Path, values: Mapping[str, Any], *, toggles: bool) -> None:
     code = (folder / "design.cc").read_text(encoding="utf-8")
-    one_pass = not has_feedback(code)
-    if one_pass:
-        (folder / "design.cc").write_text(_commit_always(code), encoding="utf-8")
+    one_pass, blocks = not has_feedback(code), ()
+    if toggles:
+        counted = toggle_code(code)
+        code, blocks = counted.code, counted.blocks
+        (folder / _BLOCKS).write_text(json.dumps(blocks), encoding="utf-8")
+    elif one_pass:
+        code = _commit_always(code)
+    (folder / "design.cc").write_text(code, encoding="utf-8")
     driver = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(template.read_text("utf-8"))
-    text = driver.render(values, one_pass=one_pass)
+    text = driver.render(values, one_pass=one_pass, toggles=len(blocks))
     (folder / "driver.cc").write_text(text, encoding="utf-8")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from ...hw.params import AcceleratorParams
 from ..faults import HangFault, ProtocolFault, RtlFault
 from ..tokens import Tokens, out_format
+from .cxxrtl_build import toggle_blocks
 from .probes import probe_words
 from .run import EngineOptions
 
@@ -43,6 +44,7 @@ class Job(ctypes.Structure):
         ("probes", ctypes.c_void_p),
         ("probe_capacity", ctypes.c_void_p),
         ("probe_used", ctypes.c_void_p),
+        ("toggles", ctypes.c_void_p),
         ("stop", ctypes.c_void_p),
         ("done", ctypes.c_int64),
         ("fault_cycle", ctypes.c_int64),
@@ -61,11 +63,12 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchResult:
-    """Output tokens, cycles (samples,) and the records of every probe, (records, words) uint64."""
+    """Output tokens, cycles (samples,), records of every probe, (records, words) uint64, changed bits."""
 
     out: Tokens
     cycles: np.ndarray
     probes: tuple[np.ndarray, ...]
+    toggles: np.ndarray
 
 
 class Instance:
@@ -73,6 +76,7 @@ class Instance:
 
     def __init__(self, library: Path, params: AcceleratorParams) -> None:
         self._params = params
+        self._blocks = len(toggle_blocks(library))
         self._lib = ctypes.CDLL(str(library))
         self._lib.spikeloom_create.restype = ctypes.c_void_p
         self._lib.spikeloom_destroy.argtypes = [ctypes.c_void_p]
@@ -107,6 +111,7 @@ class Instance:
         words = np.ascontiguousarray(batch.tokens.words)
         offsets = np.ascontiguousarray(batch.tokens.offsets, np.int64)
         limits = np.ascontiguousarray(batch.limit_cycles, np.int64)
+        toggles = np.zeros(self._blocks, np.uint64)
         job = Job(
             tokens=words.ctypes.data,
             token_offsets=offsets.ctypes.data,
@@ -124,6 +129,7 @@ class Instance:
             probes=ctypes.addressof(pointers),
             probe_capacity=capacity.ctypes.data,
             probe_used=used.ctypes.data,
+            toggles=toggles.ctypes.data,
             stop=stop.ctypes.data,
         )
         _check(self._lib.spikeloom_run(self._top, ctypes.byref(job)), job)
@@ -131,6 +137,7 @@ class Instance:
             out=Tokens(words=out[: out_offsets[-1]].copy(), offsets=out_offsets),
             cycles=cycles,
             probes=tuple(r[:n] for r, n in zip(records, used, strict=True)),
+            toggles=toggles,
         )
 
     def _records(self, steps: int) -> list[np.ndarray]:

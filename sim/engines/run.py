@@ -70,6 +70,8 @@ class EngineOptions:
         Seed of everything random here.
     probes : bool
         Record states and spikes of every population (RTL: needs a build with debug ports).
+    toggles : bool
+        Count the bits that change in registers and memories (cxxrtl).
     threads : int or None
         Samples simulated at a time (cxxrtl). None: one a processor.
     limit_cycles : int or None
@@ -82,6 +84,7 @@ class EngineOptions:
     overlap: bool = False
     seed: int = 0
     probes: bool = False
+    toggles: bool = False
     threads: int | None = None
     limit_cycles: int | None = None
 
@@ -137,6 +140,8 @@ class EngineRun:
         both included. None: the engine has no clock.
     probes : dict of str to Probe
         Per population; empty unless asked for.
+    toggles : dict of str to int
+        Bits that changed in registers and memories of each block, over all samples; empty unless asked for.
     wall_s : float
         Seconds of wall time, compilation included.
     """
@@ -148,6 +153,7 @@ class EngineRun:
     cycles: np.ndarray | None
     wall_s: float
     probes: dict[str, Probe] = field(default_factory=dict)
+    toggles: dict[str, int] = field(default_factory=dict)
 
 
 def settle_cycles(params: AcceleratorParams) -> int:

@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 from spikeloom.gen.cycles import predict_cycles
+from spikeloom.gen.memory_traffic import core_events
 from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.params import ReadoutKind
 from spikeloom.sim.golden.model import run_golden
@@ -124,12 +125,7 @@ def check_traffic(params, x, run, golden):
     """The router brings every event exactly once to each core that listens, and takes all it sends."""
     spikes = [golden.spikes.get(core.name) for core in params.cores]
     for number, traffic in enumerate(run.traffic):
-        arrived = 0
-        for link in params.links(number):
-            sent = x if link.source < 0 else spikes[link.source]
-            seen = sent[:, : -1 if link.recurrent else None, link.first : link.first + link.channels]
-            arrived += int(seen.sum())
-        assert traffic["arrived"] == arrived
+        assert traffic["arrived"] == int(core_events(params, number, x, spikes).sum())
         assert traffic["steps"] == x.shape[0] * x.shape[1]
         if number not in params.output_cores:
             assert traffic["sent"] == int(spikes[number].sum())
@@ -192,6 +188,7 @@ def test_random_graphs_with_delays(seed, readout):
     run, golden = check(graph, x, seed=seed, pause=None, **how)
     if graph.params.debug:
         check_probes(graph.params, run, golden)
+        check_traffic(graph.params, x, run, golden)
 
 
 def check_probes(params, run, golden):

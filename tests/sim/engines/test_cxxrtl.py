@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,24 @@ def echo_cycles(x):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_cycles_are_exact(echo_design, samples, threads):
     np.testing.assert_array_equal(run(echo_design(), samples, threads=threads).cycles, echo_cycles(samples))
+
+
+def ones(*numbers):
+    """Bits that change from each number to the next."""
+    return sum((a ^ b).bit_count() for a, b in pairwise(numbers))
+
+
+def test_toggles_are_those_of_the_registers(echo_design, samples):
+    """Of an `Echo`: a bit of the bitmap for each channel that fires, `sending`, `last` and the scan."""
+    steps, channels = samples.shape[0] * samples.shape[1], samples.shape[2]
+    bitmap = 2 * int((samples > 0).sum())
+    last = 2 * len(samples) - 1
+    scan = ones(*list(range(channels + 1)) * steps)
+    once = run(echo_design(), samples, threads=1, toggles=True)
+    assert once.toggles == {"accelerator": bitmap + 2 * steps + last + scan}
+    np.testing.assert_array_equal(once.output, samples > 0)
+    np.testing.assert_array_equal(once.cycles, echo_cycles(samples))
+    assert run(echo_design(), samples).toggles == {}
 
 
 def test_back_pressure_costs_cycles_and_repeats(echo_design, samples):

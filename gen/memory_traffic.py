@@ -1,0 +1,118 @@
+"""Bits that a run reads and writes in the memories of an accelerator, from its spikes: exact, by arithmetic.
+
+Registers are not memories: accumulators and states of a single group count as none here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..hw.lif import state_layout
+from ..hw.parameter_store import parameter_fields
+from ..hw.params import INPUT, AcceleratorParams, CoreParams, LinkParams, ReadoutKind
+from .cycle_ports import event_cycles
+from .neuron_order import neuron_order
+
+__all__ = ["CoreTraffic", "core_events", "memory_traffic"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoreTraffic:
+    """Memory traffic of a core over all samples, in bits.
+
+    Attributes
+    ----------
+    core : str
+    events : int
+        Events that reached its array.
+    rows : int
+        Words of the weight memory that were read for them.
+    weights, parameters : int
+        Read.
+    accumulators, states : int
+        Read and written, together.
+    """
+
+    core: str
+    events: int
+    rows: int
+    weights: int
+    accumulators: int
+    states: int
+    parameters: int
+
+    @property
+    def bits(self) -> int:
+        """All of them."""
+        return self.weights + self.accumulators + self.states + self.parameters
+
+
+def memory_traffic(
+    params: AcceleratorParams, counts: np.ndarray, spikes: Sequence[np.ndarray | None]
+) -> tuple[CoreTraffic, ...]:
+    """Memory traffic of each core; parameters are those of `predict_cycles`."""
+    counts = counts.reshape(*counts.shape[:2], -1)
+    if params.input_value_bits:
+        counts = (counts > 0).astype(np.uint8)  # a token each, whatever its value
+    sweeps = counts.shape[0] * counts.shape[1]
+    return tuple(
+        _core_traffic(params, number, core_events(params, number, counts, spikes), sweeps)
+        for number in range(len(params.cores))
+    )
+
+
+def core_events(
+    params: AcceleratorParams, number: int, counts: np.ndarray, spikes: Sequence[np.ndarray | None]
+) -> np.ndarray:
+    """Events that reach each row address of core `number`'s array, (sources,) over all samples."""
+    return np.concatenate(
+        [_link_events(link, _sent(params, link, counts, spikes)) for link in params.links(number)]
+    )
+
+
+def _sent(
+    params: AcceleratorParams, link: LinkParams, counts: np.ndarray, spikes: Sequence[np.ndarray | None]
+) -> np.ndarray:
+    """(samples, steps, channels) events at the source of a link, as it numbers them."""
+    if link.source == INPUT:
+        return counts[:, :, link.first : link.first + link.channels]
+    sent = spikes[link.source]
+    assert sent is not None
+    order = neuron_order(params.cores[link.source])
+    return sent if order is None else sent[:, :, order]
+
+
+def _link_events(link: LinkParams, sent: np.ndarray) -> np.ndarray:
+    """Those that arrive before their sample ends, (channels,)."""
+    steps = sent.shape[1]
+    late = np.broadcast_to(np.asarray(link.delay_steps or 0), link.channels) + int(link.recurrent)
+    in_time = np.arange(steps)[:, None] + late < steps
+    return (sent * in_time).sum(axis=(0, 1), dtype=np.int64)
+
+
+def _core_traffic(params: AcceleratorParams, number: int, events: np.ndarray, sweeps: int) -> CoreTraffic:
+    core = params.cores[number]
+    array, neuron = core.array, core.neuron
+    each = event_cycles(core, params.channels_last(number)) if core.by_rows else array.groups
+    rows = int((events * each).sum())
+    word = array.lanes * array.acc_bits
+    in_memory = array.groups > 1 or core.by_rows or array.max_delay > 0
+    updates = sweeps * -(-neuron.neurons // core.update_lanes) * core.update_lanes
+    field_bits = sum(shape.width for shape, _ in parameter_fields(neuron).values())
+    return CoreTraffic(
+        core=core.name,
+        events=int(events.sum()),
+        rows=rows,
+        weights=rows * array.row_bits,
+        accumulators=(2 * rows + sweeps * array.groups) * word if in_memory else 0,
+        states=2 * updates * _state_bits(params, number, core) if core.update_lanes < neuron.neurons else 0,
+        parameters=updates * field_bits,
+    )
+
+
+def _state_bits(params: AcceleratorParams, number: int, core: CoreParams) -> int:
+    tallied = number in params.output_cores and params.readout in (ReadoutKind.COUNTS, ReadoutKind.CLASS)
+    return state_layout(core.neuron, tally_bits=params.count_bits if tallied else None).size
