@@ -76,7 +76,12 @@ class LinkEndpoint(wiring.Component):
         wiring.connect(m, wiring.flipped(self.line_i), link.line_i)
         wiring.connect(m, link.line_o, wiring.flipped(self.line_o))
         wiring.connect(m, words.o, wiring.flipped(self.events))
-        wiring.connect(m, wiring.flipped(self.out), collected.i)
+        # In the cycle of its reset the accelerator may still offer what the reset is to forget.
+        m.d.comb += [
+            collected.i.payload.eq(self.out.payload),
+            collected.i.valid.eq(self.out.valid & ~self.reset),
+            self.out.ready.eq(collected.i.ready & ~self.reset),
+        ]
         m.d.sync += self.reset.eq(link.opened | commands.reset)
         self._split(m, link, commands, words)
         self._join(m, link, commands, collected)

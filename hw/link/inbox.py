@@ -29,7 +29,7 @@ class Inbox(wiring.Component):
     expected : out, number of the next frame in order
     limit : out, number of the first frame there is no promise of room for
     nonce : out, of the session
-    heard : out, `heard_signature`
+    heard : out, `heard_signature`, a cycle after the frame proved good
     answer : out, something to tell: frames were taken or read, or came again
     final : out, the host polls
     reject : out, a frame was lost; once until the loss is made good, or the host polls
@@ -87,15 +87,16 @@ class Inbox(wiring.Component):
         ]
         with m.If(checker.start):
             m.d.sync += storing.eq(self.expected != self.limit)
-        taken = self._accept(m, checker, storing)
+        opening = Signal()
+        taken = self._accept(m, checker, storing, opening)
         with m.If(taken):
             info = Cat(checker.length, checker.header.type == FrameType.TOKENS)
             m.d.sync += kept[self.expected[:slot_bits]].eq(info)
-        done = self._read(m, slots.read_port(), kept, consumed, slot_bits)
+        done = self._read(m, slots.read_port(), kept, consumed, opening)
         m.d.comb += self.answer.eq(taken | done | (self.stray & ~self.reject))
         return m
 
-    def _accept(self, m: Module, checker: FrameChecker, storing: Signal) -> Signal:
+    def _accept(self, m: Module, checker: FrameChecker, storing: Signal, opening: Signal) -> Signal:
         """What a good frame does; the result is high when one takes its slot."""
         header, good = checker.header, checker.good
         opened, rejecting = Signal(), Signal()
@@ -113,8 +114,12 @@ class Inbox(wiring.Component):
             self.greet.eq(opens),
             self.closed.eq(good & ~opens & ~opened),
             self.final.eq(heard & header.poll),
+            opening.eq(opens & fresh),
+        ]
+        # Registered: from the CRC through the outbox's comparisons in one cycle would be the slowest path.
+        m.d.sync += [
             self.heard.strobe.eq(heard),
-            self.heard.opened.eq(opens & fresh),
+            self.heard.opened.eq(opening),
             self.heard.ack.eq(header.ack),
             self.heard.limit.eq(header.limit),
             self.heard.resend.eq(header.resend),
@@ -125,7 +130,7 @@ class Inbox(wiring.Component):
             m.d.sync += rejecting.eq(0)
         with m.If(taken):
             m.d.sync += self.expected.eq(self.expected + 1)
-        with m.If(self.heard.opened):
+        with m.If(opening):
             m.d.sync += [
                 opened.eq(1),
                 self.nonce.eq(Cat(header.seq, header.ack)),
@@ -134,8 +139,9 @@ class Inbox(wiring.Component):
             ]
         return taken
 
-    def _read(self, m: Module, read: Any, kept: Array, consumed: Signal, slot_bits: int) -> Signal:
+    def _read(self, m: Module, read: Any, kept: Array, consumed: Signal, opening: Signal) -> Signal:
         """Read the slots out in order; the result is high when one is free again."""
+        slot_bits = self.window.bit_length() - 1
         offset, fetched, done = Signal(8), Signal(), Signal()
         info: Any = kept[consumed[:slot_bits]]
         waiting = consumed != self.expected
@@ -153,6 +159,6 @@ class Inbox(wiring.Component):
             m.d.sync += [fetched.eq(0), offset.eq(offset + 1)]
         with m.If(done):
             m.d.sync += [consumed.eq(consumed + 1), offset.eq(0), fetched.eq(0)]
-        with m.If(self.heard.opened):
+        with m.If(opening):
             m.d.sync += [consumed.eq(0), offset.eq(0), fetched.eq(0)]
         return done

@@ -62,6 +62,7 @@ class FrameSender(wiring.Component):
         passed = Signal()
         header = Signal(8 * HEADER_BYTES)
         left, place = Signal(8), Signal(2)
+        byte = Signal(8)
         m.d.comb += [
             passed.eq(out.valid & out.ready),
             crc.data.eq(out.payload.data),
@@ -86,9 +87,12 @@ class FrameSender(wiring.Component):
                 with m.If(left == 0):
                     m.next = "CRC"
                 with m.Else():
-                    m.next = "PAYLOAD"
+                    m.next = "LATCH"
+            with m.State("LATCH"):  # straight from a block RAM into CRC and COBS it would be the slowest path
+                m.d.sync += byte.eq(self.data)
+                m.next = "PAYLOAD"
             with m.State("PAYLOAD"):
-                m.d.comb += [out.valid.eq(1), out.payload.data.eq(self.data), crc.valid.eq(passed)]
+                m.d.comb += [out.valid.eq(1), out.payload.data.eq(byte), crc.valid.eq(passed)]
                 with m.If(passed):
                     m.d.sync += [self.offset.eq(self.offset + 1), left.eq(left - 1)]
                     m.next = "FETCH"

@@ -95,6 +95,24 @@ def test_commands():
     talk.run(script)
 
 
+def test_output_of_a_session_does_not_reach_the_next():
+    """Every slot and word on the way to the host is full when another session opens."""
+    bench = LineBench(Echo(16))
+
+    async def session(ctx):
+        await bench.talk(ctx, Frame(type=FrameType.OPEN, seq=1, ack=2, limit=0))
+        for seq in range(3):
+            payload = bytes([seq + 1]) * 246
+            frame = Frame(type=FrameType.TOKENS, seq=seq, ack=0, limit=0, payload=payload)
+            assert not any(f.payload for f in await bench.talk(ctx, frame))
+        answers = await bench.talk(ctx, Frame(type=FrameType.OPEN, seq=3, ack=4, limit=MAX_WINDOW))
+        assert not any(f.payload for f in answers)
+        token = Frame(type=FrameType.TOKENS, seq=0, ack=0, limit=MAX_WINDOW, payload=b"\7\0")
+        assert [f.payload for f in await bench.talk(ctx, token) if f.payload] == [b"\7\0"]
+
+    bench.run(session, background=[bench.listen], limit_cycles=200_000)
+
+
 @pytest.mark.parametrize("bits", [3, 8, 9, 16, 17, 70])
 def test_tokens_pass(bits):
     talk = Talk(bits)
