@@ -39,7 +39,19 @@ def test_every_page_is_in_the_index() -> None:
 
 def test_every_verb_is_described(cli) -> None:
     text = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
-    for verb in ("demo", "inspect", "compile", "simulate", "verify", "build", "run", "encode", "boards"):
+    verbs = (
+        "demo",
+        "inspect",
+        "compile",
+        "simulate",
+        "verify",
+        "build",
+        "run",
+        "firmware",
+        "encode",
+        "boards",
+    )
+    for verb in verbs:
         assert f"spikeloom {verb}" in text
         options = re.findall(r"(?<=[\s│])(--[a-z][a-z-]+)", cli(verb, "--help").out)
         for option in options:

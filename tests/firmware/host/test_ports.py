@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import select
-import threading
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -20,32 +16,9 @@ from spikeloom.sim.data import load_samples
 from spikeloom.sim.engines import run_engine
 from spikeloom.sim.link.pins import SimulatedBoard
 
+from ..terminals import terminal
+
 pytest.importorskip("serial", reason="pyserial is not installed")
-
-
-@contextmanager
-def terminal(board):
-    """Path of a pseudo-terminal with `board` behind it."""
-    pty = pytest.importorskip("pty", reason="no pseudo-terminals here")
-    ours, theirs = pty.openpty()
-    done = threading.Event()
-
-    def carry():
-        while not done.is_set():
-            if select.select([ours], [], [], 0.001)[0]:
-                board.write(os.read(ours, 4096))
-            if data := board.read(0.0001):
-                os.write(ours, data)
-
-    thread = threading.Thread(target=carry)
-    thread.start()
-    try:
-        yield os.ttyname(theirs)
-    finally:
-        done.set()
-        thread.join()
-        os.close(ours)
-        os.close(theirs)
 
 
 def test_a_serial_port(small):
