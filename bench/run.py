@@ -1,6 +1,6 @@
 """Run the measurements: all of them, or the sections named.
 
-Run: python bench/run.py [demo] [compile] [boards] [mnist] [networks] [link] [activity] [--out DIR]
+Run: python bench/run.py [demo] [compile] [boards] [mnist] [networks] [link] [activity] [bound] [--out DIR]
 Each section writes its JSON and its Markdown to DIR (default bench/results), with the versions of all tools.
 """
 
@@ -24,6 +24,7 @@ SECTIONS = {
     "networks": "networks.py",
     "link": "link_faults.py",
     "activity": "activity.py",
+    "bound": "memory_bound.py",
 }
 
 

@@ -16,7 +16,7 @@ from ..hw.params import INPUT, AcceleratorParams, CoreParams, LinkParams, Readou
 from .cycle_ports import event_cycles
 from .neuron_order import neuron_order
 
-__all__ = ["CoreTraffic", "core_events", "memory_traffic"]
+__all__ = ["CoreTraffic", "core_events", "memory_bound", "memory_traffic", "row_reads"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +54,7 @@ def memory_traffic(
     params: AcceleratorParams, counts: np.ndarray, spikes: Sequence[np.ndarray | None]
 ) -> tuple[CoreTraffic, ...]:
     """Memory traffic of each core; parameters are those of `predict_cycles`."""
-    counts = counts.reshape(*counts.shape[:2], -1)
-    if params.input_value_bits:
-        counts = (counts > 0).astype(np.uint8)  # a token each, whatever its value
+    counts = _tokens(params, counts)
     sweeps = counts.shape[0] * counts.shape[1]
     return tuple(
         _core_traffic(params, number, core_events(params, number, counts, spikes), sweeps)
@@ -67,10 +65,9 @@ def memory_traffic(
 def core_events(
     params: AcceleratorParams, number: int, counts: np.ndarray, spikes: Sequence[np.ndarray | None]
 ) -> np.ndarray:
-    """Events that reach each row address of core `number`'s array, (sources,) over all samples."""
-    return np.concatenate(
-        [_link_events(link, _sent(params, link, counts, spikes)) for link in params.links(number)]
-    )
+    """Events that reach each row address of core `number`'s array in each step, (samples, steps, sources)."""
+    links = params.links(number)
+    return np.concatenate([_arrivals(link, _sent(params, link, counts, spikes)) for link in links], axis=2)
 
 
 def _sent(
@@ -85,26 +82,53 @@ def _sent(
     return sent if order is None else sent[:, :, order]
 
 
-def _link_events(link: LinkParams, sent: np.ndarray) -> np.ndarray:
-    """Those that arrive before their sample ends, (channels,)."""
+def _arrivals(link: LinkParams, sent: np.ndarray) -> np.ndarray:
+    """Move events to the step in which they arrive; what would arrive behind a sample's end does not."""
     steps = sent.shape[1]
     late = np.broadcast_to(np.asarray(link.delay_steps or 0), link.channels) + int(link.recurrent)
-    in_time = np.arange(steps)[:, None] + late < steps
-    return (sent * in_time).sum(axis=(0, 1), dtype=np.int64)
+    arriving = np.zeros_like(sent)
+    for delay in np.unique(late[late < steps]):
+        arriving[:, delay:, late == delay] = sent[:, : steps - delay, late == delay]
+    return arriving
 
 
-def _core_traffic(params: AcceleratorParams, number: int, events: np.ndarray, sweeps: int) -> CoreTraffic:
+def row_reads(params: AcceleratorParams, number: int, arriving: np.ndarray) -> np.ndarray:
+    """Words of core `number`'s weight memory that events (..., sources) read, (...)."""
+    core = params.cores[number]
+    if core.by_rows:
+        return arriving @ event_cycles(core, params.channels_last(number))
+    return arriving.sum(axis=-1, dtype=np.int64) * core.array.groups
+
+
+def memory_bound(
+    params: AcceleratorParams, counts: np.ndarray, spikes: Sequence[np.ndarray | None]
+) -> np.ndarray:
+    """Cycles that the busiest weight memory takes for each step's events, a word a cycle, (samples, steps).
+
+    No accelerator with these memories is faster. Parameters are those of `predict_cycles`.
+    """
+    counts = _tokens(params, counts)
+    numbers = range(len(params.cores))
+    return np.max([row_reads(params, k, core_events(params, k, counts, spikes)) for k in numbers], axis=0)
+
+
+def _tokens(params: AcceleratorParams, counts: np.ndarray) -> np.ndarray:
+    """Input tokens of each channel: where they carry values, one each, whatever its value."""
+    counts = counts.reshape(*counts.shape[:2], -1)
+    return (counts > 0).astype(np.uint8) if params.input_value_bits else counts
+
+
+def _core_traffic(params: AcceleratorParams, number: int, arriving: np.ndarray, sweeps: int) -> CoreTraffic:
     core = params.cores[number]
     array, neuron = core.array, core.neuron
-    each = event_cycles(core, params.channels_last(number)) if core.by_rows else array.groups
-    rows = int((events * each).sum())
+    rows = int(row_reads(params, number, arriving).sum())
     word = array.lanes * array.acc_bits
     in_memory = array.groups > 1 or core.by_rows or array.max_delay > 0
     updates = sweeps * -(-neuron.neurons // core.update_lanes) * core.update_lanes
     field_bits = sum(shape.width for shape, _ in parameter_fields(neuron).values())
     return CoreTraffic(
         core=core.name,
-        events=int(events.sum()),
+        events=int(arriving.sum(dtype=np.int64)),
         rows=rows,
         weights=rows * array.row_bits,
         accumulators=(2 * rows + sweeps * array.groups) * word if in_memory else 0,

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 from spikeloom.gen.cycles import predict_cycles
-from spikeloom.gen.memory_traffic import core_events
+from spikeloom.gen.memory_traffic import core_events, memory_bound
 from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.params import ReadoutKind
 from spikeloom.sim.golden.model import run_golden
@@ -63,6 +63,7 @@ def check(
     if not (gap or stall or overlap):
         spikes = [golden.spikes.get(core.name) for core in params.cores]
         assert predict_cycles(params, x, spikes).tolist() == run.cycles
+        assert (run.cycles > memory_bound(params, x, spikes).sum(axis=1)).all()
     return run, golden
 
 
@@ -125,7 +126,7 @@ def check_traffic(params, x, run, golden):
     """The router brings every event exactly once to each core that listens, and takes all it sends."""
     spikes = [golden.spikes.get(core.name) for core in params.cores]
     for number, traffic in enumerate(run.traffic):
-        assert traffic["arrived"] == int(core_events(params, number, x, spikes).sum())
+        assert traffic["arrived"] == int(core_events(params, number, x, spikes).sum(dtype=np.int64))
         assert traffic["steps"] == x.shape[0] * x.shape[1]
         if number not in params.output_cores:
             assert traffic["sent"] == int(spikes[number].sum())
