@@ -142,12 +142,12 @@ def body(rows: list[dict[str, Any]]) -> str:
 
 INTRODUCTION = f"""\
 Target: at most {MOST_RATIO} times the bound for inputs of at least {MANY_EVENTS} events a step, at most
-{MOST_OVER_CYCLES:.0f} cycles over it for fewer. 8-bit weights. `pipelines` are about the cycles from a tick to
-the first token of a core (array, neurons, serialiser), `sweeps` those of its update, core by core. In a
+{MOST_OVER_CYCLES:.0f} cycles over it for fewer. 8-bit weights. `pipelines` are about the cycles from a tick
+to the first token of a core (array, neurons, serialiser), `sweeps` those of its update, core by core. In a
 feed-forward network both overlap with the next steps' events and are paid once a sample; in a recurrent core
 every step waits for the one before, so both are paid each step. What else is over the bound: a cycle a tick,
-and steps in which one core has many events and the next few: the bound takes the busiest core of each step, but
-a step's spikes keep the next core busy a step later."""
+and steps in which one core has many events and the next few: the bound takes the busiest core of each step,
+but a step's spikes keep the next core busy a step later."""
 
 
 def main() -> int:

@@ -153,7 +153,8 @@ def accuracies(case: Case, read: Any, samples: Samples, result: Any) -> dict[str
     else:
         floating = accuracy(decide(read.network, run_float(read.network, samples.x, keep=())), samples.y)
         golden = accuracy(decide(read.qnet, run_golden(read.qnet, samples.x, keep=())), samples.y)
-    return {"all_float": floating, "all_golden": golden, "lost_points": 100 * (floating - golden)}
+    lost = 100 * (floating - golden)
+    return {"all_samples": len(samples.x), "all_float": floating, "all_golden": golden, "lost_points": lost}
 
 
 def formats(neuron: Any) -> str:
@@ -181,11 +182,11 @@ def bitstream_of(read: Any, row: dict[str, Any]) -> dict[str, Any]:
 
 def body(rows: list[dict[str, Any]]) -> str:
     head = ("network", "samples", "float %", "golden %", "lost", "on RTL", "mismatches", "of values")
-    head += ("cycles", "predicted", "input spikes", "synaptic operations", "membranes")
+    head += ("cycles", "predicted", "dense cycles", "input spikes", "synaptic operations", "membranes")
     first = [
         (
             row["name"],
-            row["samples"],
+            row["all_samples"],
             f"{100 * row['all_float']:.2f}",
             f"{100 * row['all_golden']:.2f}",
             f"{row['lost_points']:.2f}",
@@ -194,6 +195,7 @@ def body(rows: list[dict[str, Any]]) -> str:
             f"{row['compared']:,}",
             f"{row['cycles_per_sample']:.1f}",
             f"{row['predicted_cycles_per_sample']:.1f}",
+            f"{row['dense_cycles_per_sample']:,.0f}",
             f"{row['input_spikes'] / row['samples']:.0f}",
             f"{row['synaptic_ops'] / row['samples']:,.0f}",
             ", ".join(row["formats"].values()),
