@@ -1,6 +1,7 @@
 """Run the measurements: all of them, or the sections named.
 
-Run: python bench/run.py [demo] [compile] [boards] [mnist] [networks] [link] [activity] [bound] [--out DIR]
+Run: python bench/run.py [demo] [compile] [boards] [mnist] [networks] [link] [activity] [bound] [resources]
+    [--out DIR]
 Each section writes its JSON and its Markdown to DIR (default bench/results), with the versions of all tools.
 """
 
@@ -25,6 +26,7 @@ SECTIONS = {
     "link": "link_faults.py",
     "activity": "activity.py",
     "bound": "memory_bound.py",
+    "resources": "resources.py",
 }
 
 

@@ -21,7 +21,7 @@ from .row_walk import RowWalk
 from .signatures import event_layout, event_stream, row_stream
 from .staged import Pipeline, Staged
 
-__all__ = ["Expander", "decode_cycles", "expander_depth"]
+__all__ = ["Expander", "decode_cycles", "decode_fields", "expander_depth"]
 
 QUEUE_CYCLES = 2  # through the queue behind the decoder
 
@@ -29,7 +29,7 @@ QUEUE_CYCLES = 2  # through the queue behind the decoder
 def decode_cycles(core: CoreParams, channels_last: Sequence[bool]) -> int:
     """Cycles from taking an event to its start entering the queue."""
     index = Signal(event_layout(core.array.sources)["index"].width)
-    return _decoded(Pipeline(), core, channels_last, index)[1]
+    return decode_fields(Pipeline(), core, channels_last, index)[1]
 
 
 def expander_depth(core: CoreParams, channels_last: Sequence[bool]) -> int:
@@ -37,7 +37,7 @@ def expander_depth(core: CoreParams, channels_last: Sequence[bool]) -> int:
     return decode_cycles(core, channels_last) + QUEUE_CYCLES + 1
 
 
-def _decoded(
+def decode_fields(
     p: Pipeline, core: CoreParams, channels_last: Sequence[bool], index: Value
 ) -> tuple[dict[str, Staged], int]:
     """Fields of the start, all at one stage, and that stage."""
@@ -89,7 +89,7 @@ class Expander(wiring.Component):
         m.submodules.queue = queue = SyncFIFOBuffered(width=layout.size, depth=self.depth)
         m.submodules.walk = walk = RowWalk(self.core)
         token = self.events.payload
-        fields, _ = _decoded(Pipeline(m), self.core, self.channels_last, token.index)
+        fields, _ = decode_fields(Pipeline(m), self.core, self.channels_last, token.index)
         value = token.value if self.core.array.value_bits else Const(0, 0)
         control = Cat(self.events.valid & self.events.ready, token.tick, token.last, value)
         for cycle in range(self.decode_cycles):

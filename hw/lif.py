@@ -20,7 +20,7 @@ from .signatures import sweep_signature, update_signature
 from .staged import Pipeline
 from .state_store import StateStore
 
-__all__ = ["LifCore", "state_layout", "update_latency"]
+__all__ = ["LifCore", "lane_outputs", "state_layout", "update_latency"]
 
 
 def state_layout(params: NeuronParams, *, tally_bits: int | None = None) -> data.StructLayout:
@@ -40,11 +40,14 @@ def update_latency(params: NeuronParams, *, tally_bits: int | None = None) -> in
     """Cycles a group of neurons takes through the LIF core."""
     state = Signal(state_layout(params, tally_bits=tally_bits))
     words = {name: Signal(shape) for name, (shape, _) in parameter_fields(params).items()}
-    lane = _lane(Pipeline(), params, state, Signal(signed(params.acc_bits)), words)
+    lane = lane_outputs(Pipeline(), params, state, Signal(signed(params.acc_bits)), words)
     return StateStore.READ_CYCLES + lane.v.stage
 
 
-def _lane(p: Pipeline, params: NeuronParams, state: data.View, acc: Signal, words: dict) -> NeuronOutputs:
+def lane_outputs(
+    p: Pipeline, params: NeuronParams, state: data.View, acc: Signal, words: dict
+) -> NeuronOutputs:
+    """Build one lane from its `state`, the parameters in `words` and what it has accumulated."""
     fields = state.shape().members
     inputs = NeuronInputs(
         acc=acc,
@@ -127,7 +130,7 @@ class LifCore(wiring.Component):
         accs = self._accs(m)
         words = self._words(m)
         old = data.View(states, store.r_data)
-        lanes = [_lane(p, self.params, old[k], accs[k], words[k]) for k in range(self.lanes)]
+        lanes = [lane_outputs(p, self.params, old[k], accs[k], words[k]) for k in range(self.lanes)]
         self._drive_update(m, p, lanes)
         self._write_back(m, store, lanes, states)
         return m

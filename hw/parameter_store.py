@@ -13,7 +13,7 @@ from amaranth.lib.wiring import In, Out
 from .loaded_memory import LoadedMemory, LoadedShape
 from .params import NeuronParams, bits_for_signed, bits_for_unsigned
 
-__all__ = ["ParameterStore", "parameter_fields", "parameter_shape"]
+__all__ = ["ParameterStore", "parameter_fields", "parameter_layout", "parameter_rows", "parameter_shape"]
 
 
 def parameter_fields(params: NeuronParams) -> dict[str, tuple[Shape, tuple[int, ...]]]:
@@ -38,13 +38,33 @@ def parameter_fields(params: NeuronParams) -> dict[str, tuple[Shape, tuple[int, 
 
 def parameter_shape(params: NeuronParams, *, lanes: int) -> LoadedShape | None:
     """Geometry of the loaded parameter memory; None: there is none."""
-    fields = parameter_fields(params)
-    if not params.loaded_period or not fields:
+    if not params.loaded_period or not parameter_fields(params):
         return None
     groups = -(-params.neurons // lanes)
     rows = min(groups, lcm(params.loaded_period, lanes) // lanes)
-    bits = lanes * sum(shape.width for shape, _ in fields.values())
-    return LoadedShape(name="parameters", rows=rows, bits=bits)
+    return LoadedShape(name="parameters", rows=rows, bits=parameter_layout(params, lanes=lanes).size)
+
+
+def parameter_layout(params: NeuronParams, *, lanes: int) -> data.ArrayLayout:
+    """Word of `lanes` neurons: an array over lanes of a struct over `parameter_fields`."""
+    fields = {name: shape for name, (shape, _) in parameter_fields(params).items()}
+    return data.ArrayLayout(data.StructLayout(fields), lanes)
+
+
+def parameter_rows(params: NeuronParams, *, lanes: int) -> list[int]:
+    """Words of all groups, up to where they repeat, or may repeat where they are loaded."""
+    fields = parameter_fields(params).values()
+    rows = []
+    for first in range(0, params.neurons, lanes):
+        row = shift = 0
+        for neuron in range(first, first + lanes):
+            for shape, values in fields:
+                value = values[neuron] if neuron < len(values) else 0
+                row |= (value & ((1 << shape.width) - 1)) << shift
+                shift += shape.width
+        rows.append(row)
+    loaded = parameter_shape(params, lanes=lanes)
+    return rows[: _period(rows) if loaded is None else loaded.rows]
 
 
 class ParameterStore(wiring.Component):
@@ -61,12 +81,10 @@ class ParameterStore(wiring.Component):
     def __init__(self, params: NeuronParams, *, lanes: int):
         self.fields = parameter_fields(params)
         self.groups = -(-params.neurons // lanes)
-        self.layout = data.ArrayLayout(
-            data.StructLayout({k: shape for k, (shape, _) in self.fields.items()}), lanes
-        )
-        self.lanes = lanes
+        self.layout = parameter_layout(params, lanes=lanes)
+        self.rows = parameter_rows(params, lanes=lanes)
         shape = parameter_shape(params, lanes=lanes)
-        self.loaded = None if shape is None else LoadedMemory(self._rows()[: shape.rows], shape)
+        self.loaded = None if shape is None else LoadedMemory(self.rows, shape)
         super().__init__({"group": In(bits_for_unsigned(self.groups - 1)), "words": Out(self.layout)})
 
     def elaborate(self, platform):
@@ -78,10 +96,9 @@ class ParameterStore(wiring.Component):
                 self.words.as_value().eq(self.loaded.word),
             ]
             return m
-        rows = self._rows()
-        period = _period(rows)
+        period = len(self.rows)
         m.submodules.memory = memory = Memory(
-            shape=unsigned(self.layout.size), depth=max(2, period), init=rows[:period]
+            shape=unsigned(self.layout.size), depth=max(2, period), init=self.rows
         )
         read = memory.read_port()
         m.d.comb += read.addr.eq(self._address(m, period))
@@ -100,18 +117,6 @@ class ParameterStore(wiring.Component):
         address = Mux(self.group == 0, 0, following)
         m.d.sync += following.eq(Mux(address == period - 1, 0, address + 1))
         return address
-
-    def _rows(self) -> list[int]:
-        rows = []
-        for first in range(0, self.groups * self.lanes, self.lanes):
-            row = shift = 0
-            for neuron in range(first, first + self.lanes):
-                for shape, values in self.fields.values():
-                    value = values[neuron] if neuron < len(values) else 0
-                    row |= (value & ((1 << shape.width) - 1)) << shift
-                    shift += shape.width
-            rows.append(row)
-        return rows
 
 
 def _period(rows: list[int]) -> int:

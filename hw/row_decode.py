@@ -190,6 +190,7 @@ def _table(p: Pipeline, index: Staged, entries: Sequence[Mapping[str, int]], nam
 
 def _read(p: Pipeline, index: Staged, words: Sequence[int], width: int, name: str) -> Staged:
     """Word `index` of a memory; without a module, only its stage counts."""
+    p.tables.append((words, width))
     if p.m is None:
         return Staged(Signal(width), index.stage + 1)
     memory = Memory(shape=unsigned(width), depth=len(words), init=words)

@@ -16,7 +16,26 @@ from amaranth.lib.wiring import In, Out
 from .params import bits_for_unsigned
 from .signatures import event_stream, value_stream
 
-__all__ = ["Serialiser"]
+__all__ = ["Serialiser", "entry_layout"]
+
+
+def entry_layout(
+    *, neurons: int, lanes: int, value: Shape | None = None, spike_bits: int = 1
+) -> data.StructLayout:
+    """Entry of a serialiser's queue, a group of `lanes`: base, mask, final, last, and values or counts."""
+    groups = -(-neurons // lanes)
+    highest = groups - 1 if _aligned(lanes) else groups * lanes - 1
+    entry: dict = {"base": bits_for_unsigned(highest), "mask": lanes, "final": 1, "last": 1}
+    if value is not None:
+        entry["values"] = data.ArrayLayout(value, lanes)
+    if spike_bits > 1:
+        entry["counts"] = data.ArrayLayout(spike_bits, lanes)
+    return data.StructLayout(entry)
+
+
+def _aligned(lanes: int) -> bool:
+    """Whether an index is a group's number and a lane's number side by side."""
+    return lanes & (lanes - 1) == 0
 
 
 class Serialiser(wiring.Component):
@@ -81,15 +100,11 @@ class Serialiser(wiring.Component):
             "ready": Out(1),
             "out": Out(event_stream(neurons) if value is None else value_stream(neurons, value)),
         }
-        base = group if self._aligned else bits_for_unsigned(self.groups * lanes - 1)
-        entry: dict = {"base": base, "mask": lanes, "final": 1, "last": 1}
         if value is not None:
             members["values"] = In(data.ArrayLayout(value, lanes))
-            entry["values"] = data.ArrayLayout(value, lanes)
         if spike_bits > 1:
             members["counts"] = In(data.ArrayLayout(spike_bits, lanes))
-            entry["counts"] = data.ArrayLayout(spike_bits, lanes)
-        self.entry = data.StructLayout(entry)
+        self.entry = entry_layout(neurons=neurons, lanes=lanes, value=value, spike_bits=spike_bits)
         super().__init__(members)
 
     @classmethod
@@ -112,7 +127,7 @@ class Serialiser(wiring.Component):
         mask = self.mask & self.last.replicate(self.lanes) if self.only_last else self.mask
         m.d.comb += [
             entry.mask.eq(mask),
-            entry.base.eq(self.group if self._aligned else self.group * self.lanes),
+            entry.base.eq(self.group if _aligned(self.lanes) else self.group * self.lanes),
             entry.final.eq(self.final),
             entry.last.eq(self.last),
             queue.w_data.eq(entry),
@@ -175,15 +190,14 @@ class Serialiser(wiring.Component):
             return []
         return [entry.counts[k].eq(entry.counts[k] - lowest[k]) for k in range(self.lanes)]
 
-    @property
-    def _aligned(self) -> bool:
-        """Whether an index is a group's number and a lane's number side by side."""
-        return self.lanes & (self.lanes - 1) == 0
-
     def _token(self, entry: Any, lowest: Value, tick: Value) -> list:
         token = self.out.payload
         lane = _one_hot_index(lowest, self.lanes)
-        index = Cat(lane[: (self.lanes - 1).bit_length()], entry.base) if self._aligned else entry.base + lane
+        index = (
+            Cat(lane[: (self.lanes - 1).bit_length()], entry.base)
+            if _aligned(self.lanes)
+            else entry.base + lane
+        )
         assigned = [token.index.eq(index), token.tick.eq(tick), token.last.eq(entry.last)]
         if self.value is not None:
             assigned.append(token.value.eq(entry["values"][lane]))

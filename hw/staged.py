@@ -6,7 +6,7 @@ A block writes its equation once; `Pipeline.register` puts a register behind an 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from amaranth import Module, Signal, Value
@@ -31,6 +31,8 @@ class Pipeline:
         self.m = m
         self._delayed: dict[tuple[int, int], Staged] = {}
         self._kept: list[Staged] = []  # keeps ids of the cache unique
+        self.tables: list[tuple[Sequence[int], int]] = []
+        """Words and width of every read-only memory between its stages."""
 
     def input(self, value: ValueLike) -> Staged:
         """Value that arrives with the inputs (stage 0)."""

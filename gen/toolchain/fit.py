@@ -11,6 +11,8 @@ from ...hw.boards.registry import BOARDS
 from ...hw.conv_params import common_lanes
 from ...hw.params import AcceleratorParams, ArrayParams, CoreParams, LinkParams
 from ..errors import UserError
+from ..resources.mapping import map_memory
+from ..resources.memories import accelerator_memories
 from .resources import RESOURCES, Resources, capacity
 
 __all__ = ["check_fit", "check_memory", "out_of_room", "predict_block_rams"]
@@ -21,12 +23,8 @@ MAX_BOARDS = 3
 
 
 def predict_block_rams(params: AcceleratorParams, device: Device) -> int:
-    """Estimate the block RAMs of all weight memories, each cut from one shape; mixing shapes takes fewer."""
-    return sum(
-        device.block_rams_for(rows=core.rows, row_bits=core.array.row_bits)
-        for core in params.cores
-        if _bits(core) > SMALL_MEMORY_BITS
-    )
+    """Block RAMs of all memories, as synthesis maps them (gen/resources/mapping.py)."""
+    return sum(map_memory(memory, device).block_rams for memory in accelerator_memories(params))
 
 
 def check_memory(params: AcceleratorParams, board: Board) -> None:

@@ -67,9 +67,10 @@ def test_cells_are_counted(flow, cells, expected):
     assert count_resources({**cells, "$scopeinfo": 12}, flow.cells) == expected
 
 
-def test_block_rams_of_weights():
-    assert predict_block_rams(chain(MNIST), BOARDS["ulx3s_85f"].device) == 28  # the second layer is small
-    assert predict_block_rams(chain(MNIST), BOARDS["icebreaker"].device) == 104
+def test_block_rams_of_all_memories():
+    """Weights of both layers and queues; the other memories are LUTs."""
+    assert predict_block_rams(chain(MNIST), BOARDS["ulx3s_85f"].device) == 28
+    assert predict_block_rams(chain(MNIST), BOARDS["icebreaker"].device) == 110
 
 
 def test_what_fits_is_not_refused():

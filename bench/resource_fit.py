@@ -1,0 +1,92 @@
+"""Fit of the resource model: coefficients of every block, by least squares of relative errors."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from scipy.optimize import nnls
+from spikeloom.gen.codec import decode
+from spikeloom.gen.resources.features import BLOCKS, BlockCost, accelerator_costs
+from spikeloom.gen.resources.model import add_up, lut_terms, predict_block
+from spikeloom.gen.toolchain.resources import Resources
+from spikeloom.hw.boards.device import Device, Family
+from spikeloom.hw.boards.registry import BOARDS
+from spikeloom.hw.params import AcceleratorParams
+
+__all__ = ["BOARD", "KINDS", "device_of", "judge", "read_params"]
+
+BOARD = {Family.ECP5: "ulx3s_85f", Family.ICE40: "ice40_hx8k_evn", Family.GOWIN: "tang_nano_9k"}
+FEWEST_LUTS = 40  # of a block: below it an error counts as one of so many
+KINDS = ("luts", "ffs")
+
+
+def device_of(family: Family) -> Device:
+    return BOARDS[BOARD[family]].device
+
+
+Row = tuple[str, BlockCost, Mapping[str, int]]
+"""Build, block and what was counted of it."""
+
+
+def block_rows(rows: Iterable[Mapping[str, Any]], family: Family) -> list[Row]:
+    found = []
+    for row in rows:
+        counts = {(block["core"], block["block"]): block for block in row["blocks"]}
+        for cost in accelerator_costs(read_params(row), device_of(family)):
+            found.append((row["name"], cost, counts.get((cost.core, cost.block), {})))
+    return found
+
+
+def read_params(row: Mapping[str, Any]) -> AcceleratorParams:
+    return decode(AcceleratorParams, json.loads(row["params"]), where=row["name"])
+
+
+def fit(rows: list[Row], family: Family) -> dict[str, dict[str, dict[str, float]]]:
+    """Coefficients, none negative, that make the relative errors of the blocks small."""
+    return {kind: {block: fit_block(rows, block, kind, family) for block in BLOCKS} for kind in KINDS}
+
+
+def terms(cost: BlockCost, kind: str, family: Family) -> dict[str, float]:
+    return lut_terms(cost, family) if kind == "luts" else dict(cost.ffs)
+
+
+def fit_block(rows: list[Row], block: str, kind: str, family: Family) -> dict[str, float]:
+    rows = [row for row in rows if row[1].block == block]
+    amounts = [terms(cost, kind, family) for _, cost, _ in rows]
+    names = sorted({name for found in amounts for name in found})
+    matrix = np.array([[found.get(name, 0) for name in names] for found in amounts], float)
+    counted = np.array([counts.get(kind, 0) for _, _, counts in rows], float)
+    weights = 1 / (counted + FEWEST_LUTS)
+    found, _ = nnls(matrix * weights[:, None], counted * weights)
+    return {name: round(float(value), 4) for name, value in zip(names, found, strict=True) if value > 5e-5}
+
+
+def totals(rows: list[Row], coefficients: Any, family: Family) -> dict[str, Resources]:
+    parts: dict[str, list[Resources]] = defaultdict(list)
+    for name, cost, _ in rows:
+        parts[name].append(predict_block(cost, device_of(family), coefficients).resources)
+    return {name: add_up(found) for name, found in parts.items()}
+
+
+def left_out(rows: list[Row], family: Family) -> dict[str, Resources]:
+    """Each build as a fit without it predicts it."""
+    found = {}
+    for name in dict.fromkeys(row[0] for row in rows):
+        others = fit([row for row in rows if row[0] != name], family)
+        found |= totals([row for row in rows if row[0] == name], others, family)
+    return found
+
+
+def judge(rows: list[dict[str, Any]], family: Family) -> Any:
+    """Fit, and put predictions beside every row; the coefficients."""
+    blocks = block_rows(rows, family)
+    coefficients = fit(blocks, family)
+    predicted, unseen = totals(blocks, coefficients, family), left_out(blocks, family)
+    for row in rows:
+        row["predicted"], row["left_out"] = asdict(predicted[row["name"]]), asdict(unseen[row["name"]])
+    return coefficients

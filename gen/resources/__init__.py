@@ -1,0 +1,1 @@
+"""What an accelerator takes of a device, from its parameters alone."""

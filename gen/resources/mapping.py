@@ -1,0 +1,119 @@
+"""What synthesis makes of a memory: block RAMs, LUT RAMs, or LUTs that hold its words.
+
+Yosys compares the costs of all ways (its pass memory_libmap, with the costs of the device's library): a block
+RAM 128, a LUT RAM of 16 words of 4 bits 4, a bit in LUTs 1/16 or, where it is written, 1; half a point for
+each bit of a multiplexer behind several of them, and two for each point of logic that a port needs beside it.
+The same comparison is made here, so block RAMs are counted, not estimated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ...hw.boards.device import Device, Family
+from .memories import MemoryShape
+
+__all__ = ["Mapping", "MemoryKind", "map_memory"]
+
+
+class MemoryKind(StrEnum):
+    """What a memory is made of."""
+
+    LOGIC = "LUTs"
+    LUT_RAM = "LUT RAM"
+    BLOCK_RAM = "block RAM"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mapping:
+    """A memory on a device, all its copies together.
+
+    Attributes
+    ----------
+    kind : MemoryKind
+    block_rams, lut_rams : int
+    mux_bits : int
+        Data bits times the words that a multiplexer behind the RAMs chooses among, less one.
+    """
+
+    kind: MemoryKind
+    block_rams: int = 0
+    lut_rams: int = 0
+    mux_bits: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Library:
+    """Costs of a family's memories, in Yosys' units.
+
+    `shapes`: (depth, width, byte) of a block RAM, narrowest first, as memory_libmap tries them; words that
+    are written take whole bytes.
+    """
+
+    block_cost: float
+    lut_ram_cost: float | None
+    shapes: tuple[tuple[int, int, int], ...]
+    by_bits: bool = False  # a LUT RAM costs what it stores, not what it could
+
+
+_RAM_18K = ((16384, 1, 1), (8192, 2, 2), (4096, 4, 4), (2048, 9, 9), (1024, 18, 9), (512, 36, 9))
+_RAM_4K = ((2048, 2, 2), (1024, 4, 4), (512, 8, 8), (256, 16, 1))
+_LIBRARIES = {
+    Family.ECP5: _Library(block_cost=128, lut_ram_cost=4, shapes=_RAM_18K),
+    Family.GOWIN: _Library(block_cost=128, lut_ram_cost=4, shapes=_RAM_18K, by_bits=True),
+    Family.ICE40: _Library(block_cost=64, lut_ram_cost=None, shapes=_RAM_4K),
+}
+_LUT_RAM_DEPTH, _LUT_RAM_WIDTH = 16, 4
+_ROM_BIT_COST, _RAM_BIT_COST = 1 / 16, 1.0
+_MUX_COST, _PORT_COST = 0.5, 2
+
+
+def map_memory(memory: MemoryShape, device: Device) -> Mapping:
+    """Say how `memory` is built on `device`."""
+    library = _LIBRARIES[device.family]
+    bit_cost = _RAM_BIT_COST if memory.written else _ROM_BIT_COST
+    best, least = Mapping(kind=MemoryKind.LOGIC), int(memory.depth * memory.width * bit_cost)
+    if memory.depth < 2 or not memory.width:
+        return best
+    for mapping, cost in (_lut_ram(memory, library), _block_ram(memory, library)):
+        if mapping is not None and cost < least:
+            best, least = mapping, int(cost)
+    return Mapping(
+        kind=best.kind,
+        block_rams=best.block_rams * memory.copies,
+        lut_rams=best.lut_rams * memory.copies,
+        mux_bits=best.mux_bits * memory.copies,
+    )
+
+
+def _lut_ram(memory: MemoryShape, library: _Library) -> tuple[Mapping | None, float]:
+    if library.lut_ram_cost is None or not memory.written:
+        return None, 0.0
+    deep = -(-memory.depth // _LUT_RAM_DEPTH)
+    count = deep * -(-memory.width // _LUT_RAM_WIDTH) * memory.reads
+    mux_bits = (deep - 1) * memory.width * memory.reads
+    if library.by_bits:
+        cost = library.lut_ram_cost * deep * memory.width / _LUT_RAM_WIDTH * memory.reads
+    else:
+        cost = library.lut_ram_cost * count
+    cost += _MUX_COST * (mux_bits + (deep if deep > 1 else 0)) + _PORT_COST * memory.reads
+    return Mapping(kind=MemoryKind.LUT_RAM, lut_rams=count, mux_bits=mux_bits), cost
+
+
+def _block_ram(memory: MemoryShape, library: _Library) -> tuple[Mapping | None, float]:
+    best: tuple[Mapping | None, float] = (None, 0.0)
+    copies = memory.reads if memory.written else 1  # a port writes, the other reads
+    port = memory.reads
+    if memory.old_word:
+        port += 3 + 3 * memory.reads  # what it takes to give the old word
+    for depth, width, byte in library.shapes:
+        deep = -(-memory.depth // depth)
+        bits = -(-memory.width // byte) * byte if memory.written else memory.width
+        count = -(-deep * bits // width) * copies
+        mux_bits = (deep - 1) * memory.width * memory.reads
+        demux = deep if deep > 1 and memory.written else 0
+        cost = library.block_cost * count + _MUX_COST * (mux_bits + demux) + _PORT_COST * port
+        if best[0] is None or cost < int(best[1]):
+            best = Mapping(kind=MemoryKind.BLOCK_RAM, block_rams=count, mux_bits=mux_bits), cost
+    return best

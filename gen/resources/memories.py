@@ -1,0 +1,223 @@
+"""Every memory of an accelerator by its shape, without building it.
+
+The shapes are those that the blocks give their memories; tests/gen/resources compares the list with what is
+elaborated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from amaranth.hdl import Shape, unsigned
+
+from ...hw.expander import expander_depth
+from ...hw.lif import state_layout
+from ...hw.neuron import tally_shape
+from ...hw.parameter_store import parameter_fields, parameter_layout, parameter_rows
+from ...hw.params import INPUT, AcceleratorParams, CoreParams, LinkParams, ReadoutKind, bits_for_unsigned
+from ...hw.router import needs_queue, queue_steps
+from ...hw.row_decode import start_layout
+from ...hw.serialiser import Serialiser, entry_layout
+from ...hw.signatures import event_layout, input_layout, value_layout
+from ...hw.step_queue import queue_depth
+from .pipelines import decode_cost
+
+__all__ = [
+    "MemoryShape",
+    "accelerator_memories",
+    "core_memories",
+    "core_readout",
+    "entry_bits",
+    "link_memories",
+    "sent_shape",
+]
+
+INPUT_QUEUE_DEPTH = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryShape:
+    """A memory of a block.
+
+    Attributes
+    ----------
+    block : str
+        "weights", "groups", "accumulators", "touched", "ring", "state", "parameters", "queue" (of tokens, or
+        of groups of neurons), "starts" (the expander's), "tables" (of its decoder) or "delays".
+    depth, width : int
+        Words, and their bits.
+    reads : int
+        Read ports.
+    written : bool
+        Whether it has a write port; else it is read-only.
+    old_word : bool
+        Whether a word that is read while it is written must be the old one.
+    copies : int
+        How many there are of it.
+    constant_bits : int
+        Bits of a word, beyond `width`, that are the same in all words: synthesis makes no memory of them.
+    """
+
+    block: str
+    depth: int
+    width: int
+    reads: int = 1
+    written: bool = False
+    old_word: bool = False
+    copies: int = 1
+    constant_bits: int = 0
+
+    @property
+    def bits(self) -> int:
+        """Bits of all copies."""
+        return self.depth * self.width * self.copies
+
+
+def accelerator_memories(params: AcceleratorParams) -> list[MemoryShape]:
+    """Memories of all cores, the links between them and the input."""
+    cores = [
+        memory
+        for number, core in enumerate(params.cores)
+        for memory in core_memories(
+            core,
+            readout=core_readout(params, number),
+            count_bits=params.count_bits,
+            channels_last=params.channels_last(number),
+        )
+    ]
+    return [*cores, *link_memories(params)]
+
+
+def link_memories(params: AcceleratorParams) -> list[MemoryShape]:
+    """Memories between the cores, and the queue of the input."""
+    found = [_fifo(input_layout(params).size, INPUT_QUEUE_DEPTH)]
+    for number in range(len(params.cores)):
+        found += _link_memories(params, number)
+    for place, output in enumerate(params.output_cores):
+        if needs_queue(place):
+            shape = sent_shape(params.cores[output], params.readout, params.count_bits)
+            neurons = params.cores[output].neuron.neurons
+            width = (event_layout(neurons) if shape is None else value_layout(neurons, shape)).size
+            found.append(_fifo(width, queue_depth(params.step_events(output), 1)))
+    return found
+
+
+def core_readout(params: AcceleratorParams, number: int) -> ReadoutKind:
+    """What core `number` sends."""
+    return params.readout if number in params.output_cores else ReadoutKind.SPIKES
+
+
+def core_memories(
+    core: CoreParams, *, readout: ReadoutKind, count_bits: int, channels_last: tuple[bool, ...]
+) -> Iterator[MemoryShape]:
+    """Memories of one core."""
+    array = core.array
+    yield MemoryShape(block="weights", depth=max(2, core.rows), width=array.row_bits)
+    if core.listed_rows:
+        yield MemoryShape(block="groups", depth=max(2, core.listed_rows), width=core.group_bits)
+    yield from _accumulators(core)
+    tallied = readout in (ReadoutKind.COUNTS, ReadoutKind.CLASS)
+    state = state_layout(core.neuron, tally_bits=count_bits if tallied else None).size
+    groups = -(-core.neuron.neurons // core.update_lanes)
+    if groups > 1 and state:
+        width = state * core.update_lanes
+        yield MemoryShape(block="state", depth=groups, width=width, written=True, old_word=True)
+    if parameter_fields(core.neuron):
+        words = parameter_rows(core.neuron, lanes=core.update_lanes)
+        bits = parameter_layout(core.neuron, lanes=core.update_lanes).size
+        yield _table("parameters", words, bits)
+    yield _fifo(entry_bits(core, readout=readout, count_bits=count_bits), max(2, Serialiser.SWEEPS * groups))
+    if core.by_rows:
+        yield replace(_fifo(start_layout(core).size, expander_depth(core, channels_last)), block="starts")
+        for words, bits in decode_cost(core, channels_last).tables:
+            yield _table("tables", words, bits)
+
+
+def _accumulators(core: CoreParams) -> Iterator[MemoryShape]:
+    array = core.array
+    width = array.lanes * array.acc_bits
+    if core.by_rows:
+        shape = {"depth": max(2, array.groups), "written": True, "old_word": True, "copies": 2}
+        yield MemoryShape(block="accumulators", width=width, **shape)
+        yield MemoryShape(block="touched", width=1, **shape)
+        return
+    if array.max_delay:
+        depth = (array.max_delay + 1) << (array.groups - 1).bit_length()
+        yield MemoryShape(
+            block="ring", depth=max(2, depth), width=array.acc_bits, written=True, copies=array.lanes
+        )
+    if array.groups > 1:
+        depth = 2 << bits_for_unsigned(array.groups - 1)
+        reads = 1 if array.max_delay else 2
+        yield MemoryShape(
+            block="accumulators", depth=depth, width=width, reads=reads, written=True, old_word=True
+        )
+
+
+def _table(block: str, words: Sequence[int], bits: int) -> MemoryShape:
+    """Read-only memory of `words`."""
+    ones = zeros = words[0]
+    for word in words:
+        ones &= word
+        zeros |= word
+    width = (ones ^ zeros).bit_count()
+    return MemoryShape(block=block, depth=max(2, len(words)), width=width, constant_bits=bits - width)
+
+
+def entry_bits(core: CoreParams, *, readout: ReadoutKind, count_bits: int) -> int:
+    """Width of the queue of a core's serialiser."""
+    entry = entry_layout(
+        neurons=core.neuron.neurons,
+        lanes=core.update_lanes,
+        value=sent_shape(core, readout, count_bits),
+        spike_bits=core.neuron.spike_bits if readout is ReadoutKind.SPIKES else 1,
+    )
+    return entry.size
+
+
+def sent_shape(core: CoreParams, readout: ReadoutKind, count_bits: int) -> Shape | None:
+    """Shape of what a core sends of each neuron, as hw/core.py has it; None: events."""
+    if readout is ReadoutKind.SPIKES:
+        return None
+    if readout is ReadoutKind.MEMBRANE:
+        return Shape(core.neuron.state_bits, signed=True)
+    return tally_shape(core.neuron, count_bits)
+
+
+def _fifo(width: int, depth: int) -> MemoryShape:
+    """Amaranth's buffered FIFO: its last word is a register."""
+    return MemoryShape(block="queue", depth=depth - 1, width=width, written=True, old_word=True)
+
+
+def _link_memories(params: AcceleratorParams, number: int) -> Iterator[MemoryShape]:
+    """Queues and delay lines in front of a core."""
+    fanned = params.fanned(number)
+    for place, link in enumerate(params.links(number)):
+        if fanned > 1 and place < fanned:
+            continue
+        if link.delay_steps:
+            yield from _line_memories(params, link)
+        elif needs_queue(place):
+            depth = queue_depth(params.step_events(link.source), queue_steps(number, link))
+            queue = _fifo(event_layout(link.channels).size, depth)
+            if link.recurrent:  # nothing is stored as the sample's last
+                queue = replace(queue, width=queue.width - 1, constant_bits=1)
+            yield queue
+
+
+def _line_memories(params: AcceleratorParams, link: LinkParams) -> Iterator[MemoryShape]:
+    shape = link.line
+    assert shape is not None
+    values = link.source == INPUT and params.input_value_bits > 0
+    yield MemoryShape(block="ring", depth=max(2, shape.depth), width=shape.width, written=True)
+    if len(set(link.delay_steps)) > 1:
+        width = bits_for_unsigned(shape.slots - 1)
+        yield MemoryShape(block="delays", depth=max(2, link.channels), width=width)
+    entry = entry_layout(
+        neurons=link.channels,
+        lanes=shape.lanes,
+        value=unsigned(shape.count_bits) if values else None,
+        spike_bits=1 if values else shape.count_bits,
+    )
+    yield _fifo(entry.size, max(2, Serialiser.SWEEPS * shape.words))
