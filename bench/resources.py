@@ -30,6 +30,7 @@ from resource_fit import BOARD, KINDS, device_of, judge, read_params
 from spikeloom.gen.codec import encode
 from spikeloom.gen.resources.model import COEFFICIENTS
 from spikeloom.gen.rtl import convert
+from spikeloom.gen.toolchain.ecp5 import CHAIN_LUTS, carry_chains
 from spikeloom.gen.toolchain.flows import FLOWS
 from spikeloom.gen.toolchain.process import run_tool, tool_version
 from spikeloom.gen.toolchain.resources import count_resources
@@ -72,8 +73,12 @@ def block_counts(module: Mapping[str, Any], family: Family) -> dict[tuple[str, s
     cells: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for name, cell in module["cells"].items():
         cells[block_of(name)][cell["type"]] += 1
-    weights = {kind: dict(FLOWS[family].cells[kind]) for kind in KINDS}
-    weights["luts"] = {k: v for k, v in weights["luts"].items() if "DPR16" not in k and "RAM16" not in k}
+    if family is Family.ECP5:
+        for name in carry_chains(module):
+            cells[block_of(name)]["chain"] += 1
+    weights: dict[str, Any] = {kind: dict(FLOWS[family].cells[kind]) for kind in KINDS}
+    logic = {cell: luts for cell, luts in weights["luts"].items() if not re.search("DPR16|RAM16", cell)}
+    weights["luts"] = {**logic, "chain": CHAIN_LUTS}
     return {
         key: {kind: getattr(count_resources(found, weights), kind) for kind in KINDS}
         for key, found in cells.items()

@@ -89,6 +89,7 @@ class BlockCost:
     def add_pipeline(self, cost: PipelineCost, lanes: int) -> None:
         """Count the operations and registers of `lanes` pipelines."""
         self.ffs["pipeline bits"] += cost.ffs * lanes
+        self.luts["chains"] += cost.chains * lanes
         for name, bits in cost.work.items():
             self.luts[name] += bits * lanes
 
@@ -142,6 +143,7 @@ def _dense(cost: BlockCost, core: CoreParams) -> None:
     bits = array.lanes * array.acc_bits
     kind = "register" if array.groups == 1 else "memory"
     cost.luts[f"{kind} sums"] = array.lanes * 2 * -(-array.acc_bits // 2)
+    cost.luts["chains"] = array.lanes
     cost.luts[f"{kind} shifts"] = bits - core.update_lanes * array.acc_bits
     cost.ffs["row bits"] = array.row_bits
     cost.ffs["sum bits"] = 2 * bits if kind == "register" else bits - core.update_lanes * array.acc_bits
@@ -169,6 +171,7 @@ def _delayed(cost: BlockCost, core: CoreParams) -> None:
     place = bits_for_unsigned(array.max_delay) + (array.groups - 1).bit_length()
     cost.luts["delayed bits"] = array.lanes * array.acc_bits
     cost.luts["delayed places"] = array.lanes * place
+    cost.luts["chains"] = array.lanes
     cost.ffs["delayed bits"] = array.lanes * array.acc_bits
     cost.ffs["delayed places"] = array.lanes * (place + array.weight_bits)
     cost.ffs["row bits"] = array.row_bits
@@ -181,6 +184,7 @@ def _by_rows(cost: BlockCost, core: CoreParams, channels_last: tuple[bool, ...])
     array = core.array
     bits = array.lanes * array.acc_bits
     cost.luts["banked bits"] = bits
+    cost.luts["chains"] = array.lanes
     cost.luts["banked shifts"] = bits - core.update_lanes * array.acc_bits
     cost.ffs["banked bits"] = bits
     cost.ffs["row bits"] = array.row_bits
@@ -260,7 +264,6 @@ def _joints(params: AcceleratorParams) -> Iterator[tuple[str, int]]:
     if len(params.output_cores) > 1:
         yield "merged bits", event_layout(params.output_neurons).size * len(params.output_cores)
     if params.readout is ReadoutKind.CLASS:
-        (number,) = params.output_cores
-        output = params.cores[number]
+        output = params.cores[min(params.output_cores)]
         value = sent_shape(output, params.readout, params.count_bits)
         yield "argmax bits", (0 if value is None else value.width) + bits_for_unsigned(output.neuron.neurons)

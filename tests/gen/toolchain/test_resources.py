@@ -49,7 +49,7 @@ def test_names_are_the_fields():
         (
             ecp5.FLOW,
             {"LUT4": 100, "CCU2C": 10, "TRELLIS_DPR16X4": 3, "PFUMX": 7, "TRELLIS_FF": 50, "DP16KD": 4},
-            Resources(luts=132, ffs=50, lut_rams=3, block_rams=4),
+            Resources(luts=138, ffs=50, lut_rams=3, block_rams=4),
         ),
         (
             ice40.FLOW,
@@ -65,6 +65,20 @@ def test_names_are_the_fields():
 )
 def test_cells_are_counted(flow, cells, expected):
     assert count_resources({**cells, "$scopeinfo": 12}, flow.cells) == expected
+
+
+def cell(kind, **connections):
+    return {"type": kind, "connections": connections}
+
+
+def test_a_carry_chain_takes_two_cells_more():
+    """One chain of three cells and one of one: what nextpnr reports as TRELLIS_COMB."""
+    cells = {"lut": cell("LUT4", Z=[9])}
+    cells |= {f"sum_{k}": cell("CCU2C", CIN=["0" if not k else 20 + k], COUT=[21 + k]) for k in range(3)}
+    cells["other"] = cell("CCU2C", CIN=["1"], COUT=[40])
+    assert sorted(ecp5.carry_chains({"cells": cells})) == ["other", "sum_0"]
+    assert ecp5.FLOW.count_luts is not None
+    assert ecp5.FLOW.count_luts({"cells": cells}) == 1 + 4 * 2 + 2 * 4
 
 
 def test_block_rams_of_all_memories():
