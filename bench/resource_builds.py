@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from spikeloom.hw.conv_params import AxisParams, ConvParams
+from spikeloom.hw.kinds import WeightStore
 from spikeloom.hw.params import (
     INPUT,
     AcceleratorParams,
     ArrayParams,
+    Compare,
     CoreParams,
     DecayParams,
     LinkParams,
@@ -85,8 +87,6 @@ class _Draw:
             factor = tuple(rng.randrange(3000, 4096) for _ in range(neurons))
             return replace(params, membrane=DecayParams(factor=factor))
         if kind == "graded":
-            from spikeloom.hw.params import Compare
-
             return replace(params, reset=Reset.SUBTRACT, compare=Compare.GE, spike_bits=rng.choice([2, 3]))
         return params
 
@@ -294,6 +294,19 @@ def _values() -> Iterator[AcceleratorParams]:
         yield AcceleratorParams(cores=(first, draw.core("out", "lif", [_whole(0, hidden)], 10, 5, 1)))
 
 
+def _loaded() -> Iterator[AcceleratorParams]:
+    """Dense layers whose weights and parameters come over the load bus."""
+    for k, (inputs, hidden, lanes, update) in enumerate([(64, 32, 8, 2), (200, 96, 24, 4), (100, 64, 64, 2)]):
+        draw, cores = _Draw(f"loaded {k}"), []
+        for number, link in enumerate([_whole(INPUT, inputs), _whole(0, hidden)]):
+            shape = (10, 5, 1) if number else (hidden, lanes, update)
+            core = draw.core(f"layer{number}", draw.rng.choice(["lif", "cuba"]), [link], *shape)
+            neuron = replace(core.neuron, loaded_period=core.neuron.neurons)
+            array = replace(core.array, store=WeightStore.LOADED)
+            cores.append(replace(core, neuron=neuron, array=array))
+        yield AcceleratorParams(cores=tuple(cores))
+
+
 _SETS: dict[str, Callable[[], Iterator[AcceleratorParams]]] = {
     "chain": _chains,
     "recurrent": _recurrent,
@@ -302,4 +315,5 @@ _SETS: dict[str, Callable[[], Iterator[AcceleratorParams]]] = {
     "sparse": _sparse,
     "delays": _delays,
     "values": _values,
+    "loaded": _loaded,
 }

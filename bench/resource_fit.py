@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from resource_builds import builds
 from scipy.optimize import nnls
-from spikeloom.gen.codec import decode
 from spikeloom.gen.resources.features import BLOCKS, BlockCost, accelerator_costs
 from spikeloom.gen.resources.model import add_up, lut_terms, predict_block
 from spikeloom.gen.toolchain.resources import Resources
 from spikeloom.hw.boards.device import Device, Family
 from spikeloom.hw.boards.registry import BOARDS
-from spikeloom.hw.params import AcceleratorParams
 
-__all__ = ["BOARD", "KINDS", "device_of", "judge", "read_params"]
+__all__ = ["BOARD", "KINDS", "device_of", "judge"]
 
 BOARD = {Family.ECP5: "ulx3s_85f", Family.ICE40: "ice40_hx8k_evn", Family.GOWIN: "tang_nano_9k"}
 FEWEST_LUTS = 40  # of a block: below it an error counts as one of so many
@@ -34,16 +32,12 @@ Row = tuple[str, BlockCost, Mapping[str, int]]
 
 
 def block_rows(rows: Iterable[Mapping[str, Any]], family: Family) -> list[Row]:
-    found = []
+    found, known = [], builds()
     for row in rows:
         counts = {(block["core"], block["block"]): block for block in row["blocks"]}
-        for cost in accelerator_costs(read_params(row), device_of(family)):
+        for cost in accelerator_costs(known[row["name"]], device_of(family)):
             found.append((row["name"], cost, counts.get((cost.core, cost.block), {})))
     return found
-
-
-def read_params(row: Mapping[str, Any]) -> AcceleratorParams:
-    return decode(AcceleratorParams, json.loads(row["params"]), where=row["name"])
 
 
 def fit(rows: list[Row], family: Family) -> dict[str, dict[str, dict[str, float]]]:

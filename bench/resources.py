@@ -26,8 +26,7 @@ from typing import Any
 
 from report import RESULTS, save, table
 from resource_builds import builds, random_rows
-from resource_fit import BOARD, KINDS, device_of, judge, read_params
-from spikeloom.gen.codec import encode
+from resource_fit import BOARD, KINDS, device_of, judge
 from spikeloom.gen.resources.model import COEFFICIENTS
 from spikeloom.gen.rtl import convert
 from spikeloom.gen.toolchain.ecp5 import CHAIN_LUTS, carry_chains
@@ -64,7 +63,6 @@ def measure(name: str, params: AcceleratorParams, family: Family, old: Mapping[s
         "rtl": digest,
         "synthesised": asdict(found.resources),
         "blocks": [{"core": core, "block": block, **counts} for (core, block), counts in blocks.items()],
-        "params": json.dumps(encode(params), separators=(",", ":")),
     }
 
 
@@ -110,7 +108,7 @@ def met(row: Mapping[str, Any]) -> bool:
 def place(row: Mapping[str, Any]) -> dict[str, int]:
     """LUTs and flip-flops after packing, without pins and clock constraints."""
     board = BOARDS[BOARD[Family(row["family"])]]
-    flow, params = FLOWS[board.family], read_params(row)
+    flow, params = FLOWS[board.family], builds()[row["name"]]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         (path / "design.il").write_text(convert(Accelerator(params, weights=random_rows(params))).rtlil())
@@ -184,7 +182,11 @@ def main() -> int:
             if name in arguments.place:
                 rows[family, name]["placed"] = place(rows[family, name])
     families = dict.fromkeys(Family(family) for family, _ in rows)
-    by_family = {family: [row for (found, _), row in rows.items() if found == family] for family in families}
+    known = builds()
+    by_family = {
+        family: [row for (found, name), row in rows.items() if found == family and name in known]
+        for family in families
+    }
     coefficients = json.loads(COEFFICIENTS.read_text()) if COEFFICIENTS.is_file() else {}
     coefficients |= {str(family): judge(some, family) for family, some in by_family.items()}
     COEFFICIENTS.write_text(json.dumps(coefficients, indent=2) + "\n")

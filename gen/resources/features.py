@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ...hw.boards.device import Device, Family
 from ...hw.lif import state_layout, update_latency
+from ...hw.load_bus import loaded_shapes
 from ...hw.params import AcceleratorParams, CoreParams, ReadoutKind, bits_for_unsigned
 from ...hw.row_decode import start_layout
 from ...hw.serialiser import Serialiser
@@ -59,6 +60,8 @@ class BlockCost:
         mapping = map_memory(memory, device)
         self.memories.append((memory, mapping))
         bits = memory.width * memory.copies
+        if mapping.kind is MemoryKind.SPRAM:
+            return
         if mapping.kind is MemoryKind.LOGIC:
             if memory.written:
                 self.ffs["kept bits"] += memory.bits
@@ -68,6 +71,8 @@ class BlockCost:
                 self.luts["table bits"] += bits * -(-memory.depth // 16)
             self.ffs["read bits"] += bits * memory.reads
             return
+        if memory.slices:  # its address comes from two sides
+            self.luts["load ports"] += bits_for_unsigned(memory.depth - 1)
         self.luts["memory mux bits"] += mapping.mux_bits
         if mapping.kind is MemoryKind.LUT_RAM:
             self.ffs["read bits"] += bits * memory.reads
@@ -246,6 +251,10 @@ def _links(params: AcceleratorParams, device: Device) -> BlockCost:
     for name, amount in _joints(params):
         cost.luts[name] += amount
         cost.ffs[name] += amount
+    loaded = loaded_shapes(params)
+    if loaded:  # the load bus reads slices of words back
+        cost.luts["load bus"] = cost.ffs["load bus"] = 1
+        cost.luts["loaded bits"] = sum(shape.bits for shape in loaded)
     cost.luts["accelerator"] = cost.ffs["accelerator"] = 1
     return cost
 

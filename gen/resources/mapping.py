@@ -23,6 +23,7 @@ class MemoryKind(StrEnum):
     LOGIC = "LUTs"
     LUT_RAM = "LUT RAM"
     BLOCK_RAM = "block RAM"
+    SPRAM = "SPRAM"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class Mapping:
     ----------
     kind : MemoryKind
     block_rams, lut_rams : int
+    sprams : int
     mux_bits : int
         Data bits times the words that a multiplexer behind the RAMs chooses among, less one.
     """
@@ -40,6 +42,7 @@ class Mapping:
     kind: MemoryKind
     block_rams: int = 0
     lut_rams: int = 0
+    sprams: int = 0
     mux_bits: int = 0
 
 
@@ -64,6 +67,7 @@ _LIBRARIES = {
     Family.GOWIN: _Library(block_cost=128, lut_ram_cost=4, shapes=_RAM_18K, by_bits=True),
     Family.ICE40: _Library(block_cost=64, lut_ram_cost=None, shapes=_RAM_4K),
 }
+_SPRAM_DEPTH, _SPRAM_WIDTH = 1 << 14, 16
 _LUT_RAM_DEPTH, _LUT_RAM_WIDTH = 16, 4
 _ROM_BIT_COST, _RAM_BIT_COST = 1 / 16, 1.0
 _MUX_COST, _PORT_COST = 0.5, 2
@@ -76,6 +80,9 @@ def map_memory(memory: MemoryShape, device: Device) -> Mapping:
     best, least = Mapping(kind=MemoryKind.LOGIC), int(memory.depth * memory.width * bit_cost)
     if memory.depth < 2 or not memory.width:
         return best
+    if memory.spram and device.sprams:
+        count = -(-memory.depth // _SPRAM_DEPTH) * -(-memory.width // _SPRAM_WIDTH)
+        return Mapping(kind=MemoryKind.SPRAM, sprams=count)
     for mapping, cost in (_lut_ram(memory, library), _block_ram(memory, library)):
         if mapping is not None and cost < least:
             best, least = mapping, int(cost)
@@ -97,7 +104,9 @@ def _lut_ram(memory: MemoryShape, library: _Library) -> tuple[Mapping | None, fl
         cost = library.lut_ram_cost * deep * memory.width / _LUT_RAM_WIDTH * memory.reads
     else:
         cost = library.lut_ram_cost * count
-    cost += _MUX_COST * (mux_bits + (deep if deep > 1 else 0)) + _PORT_COST * memory.reads
+    cost += (
+        _MUX_COST * (mux_bits + (deep * max(1, memory.slices) if deep > 1 else 0)) + _PORT_COST * memory.reads
+    )
     return Mapping(kind=MemoryKind.LUT_RAM, lut_rams=count, mux_bits=mux_bits), cost
 
 
@@ -109,10 +118,12 @@ def _block_ram(memory: MemoryShape, library: _Library) -> tuple[Mapping | None, 
         port += 3 + 3 * memory.reads  # what it takes to give the old word
     for depth, width, byte in library.shapes:
         deep = -(-memory.depth // depth)
-        bits = -(-memory.width // byte) * byte if memory.written else memory.width
+        parts = max(1, memory.slices)
+        part = -(-memory.width // parts)
+        bits = parts * -(-part // byte) * byte if memory.written else memory.width
         count = -(-deep * bits // width) * copies
         mux_bits = (deep - 1) * memory.width * memory.reads
-        demux = deep if deep > 1 and memory.written else 0
+        demux = deep * parts if deep > 1 and memory.written else 0
         cost = library.block_cost * count + _MUX_COST * (mux_bits + demux) + _PORT_COST * port
         if best[0] is None or cost < int(best[1]):
             best = Mapping(kind=MemoryKind.BLOCK_RAM, block_rams=count, mux_bits=mux_bits), cost

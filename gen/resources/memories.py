@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from amaranth.hdl import Shape, unsigned
 
 from ...hw.expander import expander_depth
+from ...hw.kinds import WeightStore
 from ...hw.lif import state_layout
+from ...hw.loaded_memory import SLICE_BITS, LoadedShape
 from ...hw.neuron import tally_shape
-from ...hw.parameter_store import parameter_fields, parameter_layout, parameter_rows
+from ...hw.parameter_store import parameter_fields, parameter_layout, parameter_rows, parameter_shape
 from ...hw.params import INPUT, AcceleratorParams, CoreParams, LinkParams, ReadoutKind, bits_for_unsigned
 from ...hw.router import needs_queue, queue_steps
 from ...hw.row_decode import start_layout
@@ -57,6 +59,11 @@ class MemoryShape:
         How many there are of it.
     constant_bits : int
         Bits of a word, beyond `width`, that are the same in all words: synthesis makes no memory of them.
+    slices : int
+        Parts of a word that are written alone, over the load bus, through the port that reads; 0: it is not
+        loaded.
+    spram : bool
+        Whether it is to be a large single-port RAM of an iCE40 UltraPlus.
     """
 
     block: str
@@ -67,6 +74,8 @@ class MemoryShape:
     old_word: bool = False
     copies: int = 1
     constant_bits: int = 0
+    slices: int = 0
+    spram: bool = False
 
     @property
     def bits(self) -> int:
@@ -112,10 +121,11 @@ def core_memories(
     core: CoreParams, *, readout: ReadoutKind, count_bits: int, channels_last: tuple[bool, ...]
 ) -> Iterator[MemoryShape]:
     """Memories of one core."""
-    array = core.array
-    yield MemoryShape(block="weights", depth=max(2, core.rows), width=array.row_bits)
+    yield _weights("weights", core.rows, core.array.row_bits, core.array.store)
     if core.listed_rows:
-        yield MemoryShape(block="groups", depth=max(2, core.listed_rows), width=core.group_bits)
+        store = core.array.store
+        store = WeightStore.LOADED if store is WeightStore.SPRAM else store
+        yield _weights("groups", core.listed_rows, core.group_bits, store)
     yield from _accumulators(core)
     tallied = readout in (ReadoutKind.COUNTS, ReadoutKind.CLASS)
     state = state_layout(core.neuron, tally_bits=count_bits if tallied else None).size
@@ -123,7 +133,10 @@ def core_memories(
     if groups > 1 and state:
         width = state * core.update_lanes
         yield MemoryShape(block="state", depth=groups, width=width, written=True, old_word=True)
-    if parameter_fields(core.neuron):
+    loaded = parameter_shape(core.neuron, lanes=core.update_lanes)
+    if loaded is not None:
+        yield _loaded(loaded)
+    elif parameter_fields(core.neuron):
         words = parameter_rows(core.neuron, lanes=core.update_lanes)
         bits = parameter_layout(core.neuron, lanes=core.update_lanes).size
         yield _table("parameters", words, bits)
@@ -132,6 +145,24 @@ def core_memories(
         yield replace(_fifo(start_layout(core).size, expander_depth(core, channels_last)), block="starts")
         for words, bits in decode_cost(core, channels_last).tables:
             yield _table("tables", words, bits)
+
+
+def _weights(block: str, rows: int, bits: int, store: WeightStore) -> MemoryShape:
+    if store is WeightStore.INITIALISED:
+        return MemoryShape(block=block, depth=max(2, rows), width=bits)
+    return _loaded(LoadedShape(name=block, rows=rows, bits=bits), spram=store is WeightStore.SPRAM)
+
+
+def _loaded(shape: LoadedShape, *, spram: bool = False) -> MemoryShape:
+    """Memory on the load bus, of whole slices."""
+    return MemoryShape(
+        block=shape.name,
+        depth=max(2, shape.rows),
+        width=shape.slices * SLICE_BITS,
+        written=True,
+        slices=shape.slices,
+        spram=spram,
+    )
 
 
 def _accumulators(core: CoreParams) -> Iterator[MemoryShape]:

