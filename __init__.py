@@ -13,6 +13,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .firmware.host.board import BoardLink
+    from .firmware.host.run import connect
+    from .firmware.host.session import LinkOptions
     from .gen.build_dir import Build, read_build
     from .gen.describe import describe
     from .gen.errors import MissingTool, UserError
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "firmware.host.board": ("BoardLink",),
+    "firmware.host.run": ("connect",),
+    "firmware.host.session": ("LinkOptions",),
     "gen.build_dir": ("Build", "read_build"),
     "gen.describe": ("describe",),
     "gen.errors": ("MissingTool", "UserError"),
@@ -59,11 +65,13 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "BOARDS",
     "Activity",
+    "BoardLink",
     "Build",
     "BuildResult",
     "CompileOptions",
     "CompileResult",
     "EngineOptions",
+    "LinkOptions",
     "MissingTool",
     "PlanOptions",
     "PopulationOptions",
@@ -75,6 +83,7 @@ __all__ = [
     "__version__",
     "build",
     "compile_model",
+    "connect",
     "describe",
     "encode_direct",
     "encode_file",

@@ -1,7 +1,8 @@
-"""``run``: data on a board."""
+"""``flash`` and ``run``: a board on a cable."""
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -9,7 +10,28 @@ import typer
 from ..sim.terminal import errors, output
 from .app import BinUs, Data, Dir, Json, Limit, Steps, app, save
 
-__all__ = ["run_command"]
+__all__ = ["flash", "run_command"]
+
+
+@app.command()
+def flash(
+    directory: Dir,
+    board: Annotated[str | None, typer.Option(help="Which bitstream, where there are several.")] = None,
+    link: Annotated[str | None, typer.Option(help="As board.")] = None,
+    persistent: Annotated[
+        bool, typer.Option("--persistent", help="Into the flash: it stays without power.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the command only.")] = False,
+) -> None:
+    """Load a bitstream into its board."""
+    from ..firmware.host.flash import find_bitstream, load, loader_command
+    from ..gen.build_dir import read_build
+
+    bitstream = find_bitstream(read_build(directory), board=board, link=link)
+    command = loader_command(bitstream, persistent=persistent)
+    output.print(shlex.join(command), highlight=False, soft_wrap=True)
+    if not dry_run:
+        load(command)
 
 
 @app.command(name="run")

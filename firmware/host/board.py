@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -15,6 +15,7 @@ from ...hw.link.protocol import COUNTERS, IDENTITY, IDENTITY_BYTES, PAYLOAD_BYTE
 from ...sim.engines.select import engine_input
 from ...sim.faults import ProtocolFault
 from ...sim.tokens import Tokens, events_format, input_tokens, out_format, read_output
+from .background import ahead_of
 from .faults import LinkError, WrongBuild
 from .ports import Port
 from .session import LinkOptions, LinkStatistics, Session
@@ -172,19 +173,28 @@ class BoardLink:
                 progress(number, output)
         return np.concatenate(outputs)
 
-    def stream(self, samples: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    def stream(self, samples: Iterable[np.ndarray], *, ahead: int = 0) -> Generator[np.ndarray, None, None]:
         """Run samples as they come, sending ahead of what is read.
 
         Parameters
         ----------
         samples : iterable of ndarray
             (steps, channels) or (steps, *input shape) uint8 each.
+        ahead : int
+            Outputs that may be there before they are asked for. Above 0 a thread of its own, which also
+            iterates over `samples`, keeps the line busy whatever is done with the outputs; nothing else
+            may use the link until this iterator has ended or was closed. Closed early, it leaves samples
+            under way: `reset` forgets them.
 
         Yields
         ------
         ndarray
             Output of each sample, with a leading axis of 1.
         """
+        outputs = self._stream(samples)
+        return ahead_of(outputs, ahead) if ahead > 0 else outputs
+
+    def _stream(self, samples: Iterable[np.ndarray]) -> Generator[np.ndarray, None, None]:
         source, sent, number = iter(samples), [], 0
         while True:
             while len(sent) == number or self.session.queued_bytes < _READ_AHEAD_BYTES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -184,3 +185,36 @@ def test_input_that_does_not_fit(tiny):
         with pytest.raises(UserError, match="must have"):
             board.run(x[:0])
         np.testing.assert_array_equal(board.run(x[:1]), run_engine("golden", build, x[:1]).output)
+
+
+def test_streaming_in_the_background(tiny):
+    """A slow consumer finds everything done; an error comes where it belongs; a stream can be left early."""
+    build, x = tiny
+    expected = run_engine("golden", build, x).output
+    taken = []
+
+    def source():
+        for sample in x:
+            taken.append(sample)
+            yield sample
+
+    with connect(build) as board:
+        outputs = board.stream(source(), ahead=8)
+        first = next(outputs)
+        while len(taken) < len(x):  # without anybody asking for more
+            time.sleep(0.01)
+        np.testing.assert_array_equal(np.concatenate([first, *outputs]), expected)
+
+        def broken():
+            yield x[0]
+            raise KeyError("no more")
+
+        outputs = board.stream(broken(), ahead=2)
+        with pytest.raises(KeyError, match="no more"):
+            list(outputs)
+        board.reset()
+        outputs = board.stream(iter(x), ahead=1)
+        np.testing.assert_array_equal(next(outputs), expected[:1])
+        outputs.close()
+        board.reset()
+        np.testing.assert_array_equal(board.run(x[:2]), expected[:2])
