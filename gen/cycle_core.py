@@ -36,11 +36,11 @@ class CoreClock:
         elif core.array.max_delay:
             self.to_start = DELAYED_LEAD_CYCLES + 1
             self.free_after = delayed_free_cycles(core.array, groups) + 2
-            to_strobe = sweep_cycles(core.array) - 1
+            to_strobe = sweep_cycles(core.array, groups) - 1
         else:
             self.to_start = lead_cycles(core.array) + 1
             self.free_after = early_free_cycles(core.array, groups) + 2
-            to_strobe = sweep_cycles(core.array) - 1
+            to_strobe = sweep_cycles(core.array, groups) - 1
         self.to_scan = to_strobe + latency + QUEUE_CYCLES
         never = np.full(samples, NEVER, np.int64)
         self.tick_free = never  # first cycle in which a tick may be taken

@@ -1,7 +1,7 @@
 """Accumulators of a synaptic array: what the events of a step add up to, handed to the neurons in a sweep.
 
 Two kinds behind one interface. `RegisterAccumulators` (an event is one group): a register a target and a
-shadow that shifts out. `MemoryAccumulators` (an event is several groups): two banks of a memory, one adding
+copy that is drained. `MemoryAccumulators` (an event is several groups): two banks of a memory, one adding
 while the other is swept. Both add the events of step t + 1 while step t is swept.
 """
 
@@ -15,6 +15,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .addends import addend_row_bits, addends, product_cycles
+from .drain import drain, drain_cycles
 from .params import ArrayParams, bits_for_unsigned
 from .signatures import sweep_signature
 
@@ -25,26 +26,34 @@ __all__ = [
     "accumulators",
     "early_free_cycles",
     "lead_cycles",
+    "swap_delay_cycles",
     "sweep_cycles",
     "sweep_position",
 ]
 
-LEAD_CYCLES = 3  # cycles from taking a tick off the stream to its `swap` here, where nothing is multiplied
+_FETCH_CYCLES = 3  # cycles from taking an event off the stream to the row that its memory gives
+_ROW_CYCLES = 1  # from there to the accumulators, where nothing is multiplied on the way
+LEAD_CYCLES = _FETCH_CYCLES + _ROW_CYCLES  # cycles from taking a tick to its `swap` here, the same
 
 
 def lead_cycles(params: ArrayParams) -> int:
     """Cycles from taking a tick off the stream to its `swap` here."""
-    return LEAD_CYCLES + product_cycles(params)
+    return _FETCH_CYCLES + (product_cycles(params) or _ROW_CYCLES)
 
 
 def early_free_cycles(params: ArrayParams, sweep_groups: int) -> int:
     """Number of the group at which a sweep gives `free`: the next swap then comes behind the last group."""
-    return max(0, sweep_groups - 2 - lead_cycles(params))
+    return max(0, sweep_groups - 2 - lead_cycles(params) + swap_delay_cycles(params, sweep_groups))
 
 
-def sweep_cycles(params: ArrayParams) -> int:
+def swap_delay_cycles(params: ArrayParams, sweep_groups: int) -> int:
+    """Cycles from a sweep's last group to the earliest next swap."""
+    return int(params.groups == 1 and drain_cycles(sweep_groups) > 0)
+
+
+def sweep_cycles(params: ArrayParams, sweep_groups: int) -> int:
     """Cycles from the swap to the first group of the sweep, at the earliest."""
-    return 2 if params.groups == 1 else 3
+    return 2 + drain_cycles(sweep_groups) if params.groups == 1 else 3
 
 
 def accumulators(params: ArrayParams, *, update_lanes: int) -> RegisterAccumulators | MemoryAccumulators:
@@ -53,16 +62,19 @@ def accumulators(params: ArrayParams, *, update_lanes: int) -> RegisterAccumulat
     return kind(params, update_lanes=update_lanes)
 
 
+_NO_CHECK = {"no_rw_check": "1"}  # what is read while it is written is forwarded, or not used
+
+
 class _Accumulators(wiring.Component):
     """Interface and sweep control of both kinds.
 
     Ports
     -----
-    ahead_group : in
-        Group of the row that comes with `add` in the next cycle.
-    add, group, row, first : in
-        Add `row`, weights or with `params.value_bits` products (hw/addends.py), to group `group`; `first`: it
-        is the first event of the step, so overwrite.
+    ahead_group, ahead_first : in
+        `group` of the row that comes two cycles later, and `first` of the one that comes in the next.
+    add, group, row : in
+        Add `row`, weights or with `params.value_bits` products (hw/addends.py), to group `group`; if it is of
+        the first event of the step (`first`), overwrite.
     swap, swap_zero, swap_last : in
         The step is complete (it had no event; it was the sample's last): sweep it.
     sweep : out
@@ -74,10 +86,10 @@ class _Accumulators(wiring.Component):
     """
 
     ahead_group: Signal
+    ahead_first: Signal
     add: Signal
     group: Signal
     row: Signal
-    first: Signal
     swap: Signal
     swap_zero: Signal
     swap_last: Signal
@@ -97,10 +109,10 @@ class _Accumulators(wiring.Component):
         super().__init__(
             {
                 "ahead_group": In(group),
+                "ahead_first": In(1),
                 "add": In(1),
                 "group": In(group),
                 "row": In(self.row_bits),
-                "first": In(1),
                 "swap": In(1),
                 "swap_zero": In(1),
                 "swap_last": In(1),
@@ -138,7 +150,7 @@ class _Accumulators(wiring.Component):
 
 
 class RegisterAccumulators(_Accumulators):
-    """One group: an accumulator register a target, and a shadow that shifts `update_lanes` a cycle."""
+    """One group: an accumulator register a target, and a copy that is drained `update_lanes` a cycle."""
 
     def elaborate(self, platform):
         m = Module()
@@ -147,39 +159,50 @@ class RegisterAccumulators(_Accumulators):
             m.d.sync += accs.eq(0)
         with m.Elif(self.add):
             m.d.sync += [accs[k].eq(accs[k] + addend) for k, addend in enumerate(self._addends())]
-        self._shift_out(m, accs.as_value())
+        self._drain(m, accs.as_value())
         return m
 
-    def _shift_out(self, m: Module, accs: Value) -> None:
-        """Copy the accumulators of a step into the shadow, and sweep it."""
+    def _drain(self, m: Module, accs: Value) -> None:
+        """Copy the accumulators of a step with `swap`, and sweep them."""
         running, number, _, last = self._control(m)
-        shadow = Signal(len(accs), reset_less=True)
-        with m.If(self.swap):
-            m.d.sync += shadow.eq(accs)
-        with m.Elif(running):
-            m.d.sync += shadow.eq(shadow[self.update_lanes * self.params.acc_bits :])
+        drained = drain(
+            m,
+            load=self.swap,
+            word=accs,
+            first=self.start,
+            groups=self.sweep_groups,
+            width=self.update_lanes * self.params.acc_bits,
+        )
+        control = Cat(running, number == self.sweep_groups - 1, last, number)
+        for cycle in range(drain_cycles(self.sweep_groups)):
+            held = Signal(len(control), name=f"swept_{cycle}")
+            m.d.sync += held.eq(control)
+            control = held
         m.d.comb += [
-            self.sweep.strobe.eq(running),
-            self.sweep.group.eq(number),
-            self.sweep.accs.eq(shadow[: self.sweep.accs.as_value().shape().width]),
-            self.sweep.final.eq(number == self.sweep_groups - 1),
-            self.sweep.last.eq(last),
+            self.sweep.strobe.eq(control[0]),
+            self.sweep.final.eq(control[1]),
+            self.sweep.last.eq(control[2]),
+            self.sweep.group.eq(control[3:]),
+            self.sweep.accs.eq(drained),
         ]
 
 
 class MemoryAccumulators(_Accumulators):
     """Several groups: a memory of two banks of `params.groups` words of `lanes` accumulators.
 
-    The read-modify-write of a group takes two cycles and the next event reaches the group after
-    `params.groups` >= 2 cycles, so there is no hazard. The first event of a step overwrites: nothing is
-    cleared.
+    The read-modify-write of a group takes four cycles, and the next event reaches the group after
+    `params.groups`: what is read too early with fewer than four is forwarded. The first event of a step
+    overwrites: nothing is cleared.
     """
 
     def elaborate(self, platform):
         m = Module()
         bits = self.params.acc_bits
         m.submodules.memory = memory = Memory(
-            shape=data.ArrayLayout(signed(bits), self.params.lanes), depth=2 * self._stride, init=[]
+            shape=data.ArrayLayout(signed(bits), self.params.lanes),
+            depth=2 * self._stride,
+            init=[],
+            attrs=_NO_CHECK,
         )
         bank = Signal()
         with m.If(self.swap):
@@ -195,14 +218,45 @@ class MemoryAccumulators(_Accumulators):
     def _add(self, m: Module, memory: Memory, bank: Signal) -> None:
         read = memory.read_port()
         write = memory.write_port()
+        kept, sums, before = (
+            Signal(memory.shape, name=name, reset_less=True) for name in ("kept", "sums", "before")
+        )
+        write_en, write_group = Signal(), Signal.like(self.group)
         # the bank cannot flip between read and add, but for the first event of a step, which overwrites
         m.d.comb += [
             read.addr.eq(Cat(self.ahead_group, bank)),
-            write.addr.eq(Cat(self.group, bank)),
-            write.en.eq(self.add),
+            write.addr.eq(Cat(write_group, bank)),
+            write.data.eq(sums),
+            write.en.eq(write_en),
         ]
-        for k, addend in enumerate(self._addends()):
-            m.d.comb += write.data[k].eq(Mux(self.first, 0, read.data[k]) + addend)
+        m.d.sync += [write_en.eq(self.add), write_group.eq(self.group), before.eq(sums), kept.eq(read.data)]
+        for flag, value in self._forwards(m, sums, before):
+            with m.If(flag):
+                m.d.sync += kept.eq(value)
+        with m.If(self.ahead_first):
+            m.d.sync += kept.eq(0)
+        m.d.sync += [sums[k].eq(kept[k] + addend) for k, addend in enumerate(self._addends())]
+
+    def _forwards(self, m: Module, sums: Signal, before: Signal) -> list[tuple[Signal, Signal]]:
+        """Sums of the rows 3 and 2 cycles before, where they can be of the same group, and whether they are.
+
+        The flags are for the row that comes in the next cycle.
+        """
+        added, groups = [self.add], [self.group]
+        found = []
+        for age, value in ((3, before), (2, sums)):
+            if self.params.groups <= age:
+                found.append((Signal(name=f"same_{age}"), value))
+        if found:
+            for history in (added, groups):
+                held = Signal.like(history[0])
+                m.d.sync += held.eq(history[0])
+                history.append(held)
+        for flag, value in found:
+            # a row is two cycles on its way: one cycle ago `ahead_group` was that of the next
+            age = 0 if value is sums else 1
+            m.d.sync += flag.eq(added[age] & (groups[age] == self.ahead_group))
+        return found
 
     def _sweep(self, m: Module, memory: Memory, bank: Signal) -> None:
         running, number, zero, last = self._control(m)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from amaranth import Cat, Module, Signal
 from amaranth.lib.memory import Memory
 
-from .accumulators import MemoryAccumulators, RegisterAccumulators
+from .accumulators import MemoryAccumulators, RegisterAccumulators, swap_delay_cycles
 from .params import ArrayParams
 
 __all__ = ["DELAYED_LEAD_CYCLES", "MemoryBank", "RegisterBank", "delay_bank", "delayed_free_cycles"]
@@ -20,7 +20,8 @@ DELAYED_LEAD_CYCLES = 8
 
 def delayed_free_cycles(params: ArrayParams, sweep_groups: int) -> int:
     """Number of the group at which a sweep gives `free`: the next swap then comes behind the last group."""
-    return max(0, sweep_groups - 1 - params.groups - DELAYED_LEAD_CYCLES)
+    behind = swap_delay_cycles(params, sweep_groups)
+    return max(0, sweep_groups - 1 - params.groups - DELAYED_LEAD_CYCLES + behind)
 
 
 def delay_bank(params: ArrayParams, *, update_lanes: int) -> RegisterBank | MemoryBank:
@@ -30,7 +31,7 @@ def delay_bank(params: ArrayParams, *, update_lanes: int) -> RegisterBank | Memo
 
 
 class RegisterBank(RegisterAccumulators):
-    """One group: a register that shifts out."""
+    """One group: a register that is drained."""
 
     @property
     def _early_free(self) -> int:
@@ -38,7 +39,7 @@ class RegisterBank(RegisterAccumulators):
 
     def elaborate(self, platform):
         m = Module()
-        self._shift_out(m, self.row)
+        self._drain(m, self.row)
         return m
 
 

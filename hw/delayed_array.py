@@ -73,7 +73,7 @@ class DelayedArray(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from taking a tick to the first strobe of its sweep, when nothing waits."""
-        return DELAYED_LEAD_CYCLES + sweep_cycles(self.params)
+        return DELAYED_LEAD_CYCLES + sweep_cycles(self.params, self.accumulators.sweep_groups)
 
     def elaborate(self, platform):
         m = Module()

@@ -22,6 +22,8 @@ from .weight_memory import WeightMemory
 
 __all__ = ["DenseArray"]
 
+_FETCH_CYCLES = 1 + WeightMemory.READ_CYCLES  # from taking an event to its row
+
 
 class DenseArray(wiring.Component):
     """Synaptic array with its weight memory and accumulators.
@@ -62,7 +64,7 @@ class DenseArray(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from taking a tick to the first strobe of its sweep, when nothing waits."""
-        return lead_cycles(self.params) + sweep_cycles(self.params)
+        return lead_cycles(self.params) + sweep_cycles(self.params, self.accumulators.sweep_groups)
 
     def elaborate(self, platform):
         m = Module()
@@ -120,24 +122,26 @@ class DenseArray(wiring.Component):
             held = Signal(len(now), name=f"control_{cycle}")
             m.d.sync += held.eq(stages[-1])
             stages.append(held)
-        ahead, here = stages[-2], stages[-1]
+        sooner, ahead, here = stages[-3:]
         m.d.comb += [
-            acc.ahead_group.eq(ahead[4:]),
+            acc.ahead_group.eq(sooner[4:]),
+            acc.ahead_first.eq(ahead[3]),
             acc.add.eq(here[0]),
             acc.swap.eq(here[1]),
             acc.swap_last.eq(here[2]),
-            acc.first.eq(here[3]),
             acc.swap_zero.eq(here[3]),
             acc.group.eq(here[4:]),
             acc.row.eq(self._addends(m)),
         ]
 
     def _addends(self, m: Module) -> Value:
-        """The row, times the event's value where there is one."""
+        """The row, or its product with the event's value; a register halves the way from block RAM."""
         if not self.params.value_bits:
-            return self.memory.row
+            row = Signal.like(self.memory.row, reset_less=True)
+            m.d.sync += row.eq(self.memory.row)
+            return row
         value = self.events.payload.value
-        for cycle in range(LEAD_CYCLES):
+        for cycle in range(_FETCH_CYCLES):
             held = Signal(self.params.value_bits, name=f"value_{cycle}", reset_less=True)
             m.d.sync += held.eq(value)
             value = held
@@ -145,4 +149,4 @@ class DenseArray(wiring.Component):
 
 
 # the row meets its control at the accumulators
-assert LEAD_CYCLES == 1 + WeightMemory.READ_CYCLES
+assert LEAD_CYCLES == _FETCH_CYCLES + 1

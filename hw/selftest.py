@@ -109,12 +109,15 @@ class TokenPlayer(wiring.Component):
         read = rom.read_port()
 
         # Every stage is a register, so that the player never limits the clock of what it tests.
-        room, fetched, arrived = Signal(), Signal(), Signal()
+        room, fetched, arrived, taken = Signal(), Signal(), Signal(), Signal()
+        held = Signal(range(self._DEPTH + 1))  # tokens on their way or in the FIFO, two cycles ago
         address = Signal(range(len(self.tokens)))
         word = Signal(self.width, reset_less=True)  # can be the RAM's own output register
         m.d.comb += read.addr.eq(address)
         m.d.sync += [
-            room.eq(fifo.w_level < self._DEPTH - 5),  # 4 tokens may be on their way
+            taken.eq(fifo.r_rdy & fifo.r_en),
+            held.eq(held + room - taken),
+            room.eq(held < self._DEPTH - 2),
             fetched.eq(room),
             arrived.eq(fetched),
             word.eq(read.data),

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ...hw.boards.device import Family
+from .carry_chains import trim_carry_chains
 from .output_registers import absorb_output_registers
+from .register_copies import copy_registers
 
 __all__ = ["PASSES", "NetlistPass", "apply_passes"]
 
@@ -21,7 +23,11 @@ NetlistPass = Callable[[dict[str, Any]], dict[str, Any]]
 # By family, in the order in which they run; the name is what an option turns off and a result lists.
 PASSES: Mapping[Family, Mapping[str, NetlistPass]] = {
     Family.ICE40: {},
-    Family.ECP5: {"output_registers": absorb_output_registers},
+    Family.ECP5: {
+        "output_registers": absorb_output_registers,
+        "carry_chains": trim_carry_chains,
+        "register_copies": copy_registers,
+    },
     Family.GOWIN: {},
 }
 

@@ -16,6 +16,8 @@ from spikeloom.hw.params import ArrayParams
 from .drivers import Bench
 from .randoms import random_array, weight_rows
 
+AHEAD = 2  # cycles from `ahead_group` to its row
+
 # targets, lanes, update lanes; sweep groups of 1 to 12, lanes that do not divide the targets
 SHAPES = [
     (1, 1, 1),
@@ -34,6 +36,9 @@ SHAPES = [
     (5, 4, 2),
     (9, 6, 2),
     (10, 4, 1),
+    (17, 4, 2),
+    (17, 17, 1),
+    (16, 16, 4),
 ]
 
 
@@ -56,6 +61,7 @@ class Traffic:
         self.idle = idle
         self.free_at = None  # cycle of the latest free
         self.swaps, self.starts, self.sweep = [], [], []
+        self.way = [{}] * AHEAD
 
     def run(self):
         sweep = self.acc.sweep
@@ -83,42 +89,44 @@ class Traffic:
             first = 1
             for source in events:
                 while self.rng.random() < self.idle:
-                    await ctx.tick()
+                    await self.idle_cycle(ctx)
                 await self.event(ctx, source, first)
                 first = 0
             while not first_swap and not self.may_swap(ctx):
-                await ctx.tick()
+                await self.idle_cycle(ctx)
             first_swap = False
             self.free_at = None
-            await self.swap(ctx, zero=first, last=number % 3 == 2)
+            await self.cycle(ctx, {"swap": 1, "swap_zero": first, "swap_last": number % 3 == 2})
         while len(self.sweep) < len(self.steps) * self.acc.sweep_groups:
-            await ctx.tick()
+            await self.idle_cycle(ctx)
         for _ in range(8):
-            await ctx.tick()
+            await self.idle_cycle(ctx)
 
     def may_swap(self, ctx):
-        """A tick taken one cycle after `free` comes `LEAD_CYCLES` later."""
-        return self.free_at is not None and ctx.get(self.bench.cycle) >= self.free_at + 1 + LEAD_CYCLES
+        """A tick taken one cycle after `free` comes `LEAD_CYCLES` later; its swap is `AHEAD` cycles away."""
+        cycle = ctx.get(self.bench.cycle) + AHEAD
+        return self.free_at is not None and cycle >= self.free_at + 1 + LEAD_CYCLES
+
+    async def idle_cycle(self, ctx):
+        await self.cycle(ctx, {})
+
+    async def cycle(self, ctx, item):
+        """Send `item` on its way to the accumulators, and let them do what came `AHEAD` cycles before."""
+        self.way.append(item)
+        acc, here = self.acc, self.way.pop(0)
+        ctx.set(acc.ahead_group, item.get("group", 0))
+        ctx.set(acc.ahead_first, self.way[0].get("first", 0))
+        for name in ("add", "group", "row", "swap", "swap_zero", "swap_last"):
+            ctx.set(getattr(acc, name), here.get(name, 0))
+        _, _, cycle = await ctx.tick().sample(self.bench.cycle)
+        if here.get("swap"):
+            self.swaps.append(cycle)
 
     async def event(self, ctx, source, first):
-        acc = self.acc
-        for group in range(acc.params.groups):
-            ctx.set(acc.add, 1)
-            ctx.set(acc.first, first)
-            ctx.set(acc.group, group)
-            ctx.set(acc.row, self.rows[group * acc.params.sources + source])
-            ctx.set(acc.ahead_group, (group + 1) % acc.params.groups)  # 0 until the next event
-            await ctx.tick()
-            ctx.set(acc.add, 0)
-
-    async def swap(self, ctx, *, zero, last):
-        acc = self.acc
-        ctx.set(acc.swap, 1)
-        ctx.set(acc.swap_zero, zero)
-        ctx.set(acc.swap_last, last)
-        _, _, cycle = await ctx.tick().sample(self.bench.cycle)
-        self.swaps.append(cycle)
-        ctx.set(acc.swap, 0)
+        params = self.acc.params
+        for group in range(params.groups):
+            row = self.rows[group * params.sources + source]
+            await self.cycle(ctx, {"add": 1, "first": first, "group": group, "row": row})
 
 
 @pytest.mark.parametrize(("ready", "idle"), [(1.0, 0.0), (0.3, 0.3)], ids=["straight", "waiting"])
@@ -138,7 +146,7 @@ def test_sums_of_every_step(targets, lanes, update_lanes, ready, idle):
         cycles = [row[0] for row in sweep]
         assert cycles == list(range(cycles[0], cycles[0] + groups)), f"sweep {step} has a gap"
         if ready == 1.0:
-            assert cycles[0] == traffic.swaps[step] + sweep_cycles(params)
+            assert cycles[0] == traffic.swaps[step] + sweep_cycles(params, groups)
         assert [row[1] for row in sweep] == list(range(groups))
         assert [row[4] for row in sweep] == [0] * (groups - 1) + [1]
         assert {row[5] for row in sweep} == {step % 3 == 2}
