@@ -65,6 +65,7 @@ FLOW = Flow(
         "block_rams": ("DP16KD",),
         "dsps": ("MULT18X18D",),
     },
+    ram_shapes=((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
     constraints="top.lpf",
     placer=yowasp_tool("nextpnr-ecp5", distribution=_DISTRIBUTION, function="run_nextpnr_ecp5"),
     place_options=_place_options,

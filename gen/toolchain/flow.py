@@ -54,6 +54,9 @@ class Flow:
     place_options, pack_options : callable
         Command line for a board: netlist ``top.json`` to `routed`, `routed` to `bitstream`.
     routed, bitstream : str
+    ram_shapes : tuple of (int, int)
+        Words and bits of a block RAM, for memories that are better sliced (memory_slices.py); empty: Yosys
+        shapes all of them.
     count_luts : callable, optional
         LUTs of a netlist (its top module, as Yosys writes it in JSON), where a sum over `cells` is
         too far from what packing makes of them.
@@ -69,6 +72,7 @@ class Flow:
     packer: Tool
     pack_options: Callable[[Board], list[str]]
     bitstream: str
+    ram_shapes: tuple[tuple[int, int], ...] = ()
     count_luts: Callable[[Mapping[str, Any]], int] | None = None
 
 

@@ -12,6 +12,7 @@ from ..errors import UserError
 from ..memories import CONTENT_CELL
 from .flow import SynthOptions
 from .flows import FLOWS
+from .memory_slices import slice_memories
 from .process import OnLine
 from .resources import Resources, count_resources
 from .yosys import YosysEngine, YosysRun, run_yosys
@@ -80,7 +81,7 @@ def synthesise(
     options = SynthOptions(device=device, top=top, netlist=f"{name}.json", multipliers=multipliers)
     script = "\n".join(
         [
-            *(f"read_rtlil {source}" for source in sources),
+            *(f"read_rtlil {_sliced(source, cwd, flow.ram_shapes)}" for source in sources),
             *([f"delete */{CONTENT_CELL}"] if blank else []),
             *flow.synth(options),
             f"tee -q -o {name}.stat.json stat -json",
@@ -97,6 +98,19 @@ def synthesise(
         module = json.loads(netlist.read_text(encoding="utf-8"))["modules"][top]
         resources = replace(resources, luts=flow.count_luts(module))
     return Synthesis(netlist=netlist, cells=cells, resources=resources, yosys=run)
+
+
+def _sliced(source: str, cwd: Path, shapes: Sequence[tuple[int, int]]) -> str:
+    """Name of the RTLIL file to read: `source`, or one beside it in `cwd` with its deep memories sliced."""
+    if not shapes:
+        return source
+    text = (cwd / source).read_text(encoding="utf-8")
+    sliced = slice_memories(text, shapes)
+    if sliced is text:
+        return source
+    name = f"{Path(source).stem}.sliced.il"
+    (cwd / name).write_text(sliced, encoding="utf-8")
+    return name
 
 
 def read_cells(path: Path) -> dict[str, int]:

@@ -34,7 +34,7 @@ module bench;
   reg clk = 0, rst = 1; wire passed, failed;
   top dut(.clk(clk), .rst(rst), .passed(passed), .failed(failed));
   always #5 clk = !clk;
-  initial begin #100 rst = 0; #20000 $display("passed=%b failed=%b", passed, failed); $finish; end
+  initial begin #100 rst = 0; #{time_ns} $display("passed=%b failed=%b", passed, failed); $finish; end
 endmodule
 """
 
@@ -88,8 +88,8 @@ def gates(folder, qnet, device, *, spoil=0, block_rams=False, lanes=3, passes=No
     return netlist.cells
 
 
-def simulate(folder):
-    (folder / "bench.v").write_text(BENCH)
+def simulate(folder, *, time_ns=20_000):
+    (folder / "bench.v").write_text(BENCH.replace("{time_ns}", str(time_ns)))
     compile_command = ["iverilog", "-g2012", "-o", "bench", "-s", "bench", "bench.v", "gates.v"]
     subprocess.run(compile_command, cwd=folder, check=True, capture_output=True)
     run = subprocess.run(["vvp", "-n", "bench"], cwd=folder, check=True, capture_output=True, text=True)
@@ -123,3 +123,17 @@ def test_block_rams_with_and_without_their_output_registers(tmp_path, sizes, lan
     assert cells["DP16KD"] >= 1
     assert ("OUTREG" in (tmp_path / "top.json").read_text()) == on
     assert simulate(tmp_path) == "passed=1 failed=0"
+
+
+def test_deep_memories_are_sliced(tmp_path):
+    """2400 words of 12 bits: three block RAMs of 4096 words of 4 bits, and no multiplexer behind them."""
+    device = BOARDS["ulx3s_85f"].device
+    options = {"block_rams": True, "lanes": 3, "passes": PASSES[device.family]}
+    qnet = network(device.family, (600, 12, 5), seed=2)
+    bits = 3 * qnet.populations[0].weight_bits
+    cells = gates(tmp_path, qnet, device, **options)
+    assert cells["DP16KD"] >= -(-bits // 4)
+    assert (tmp_path / "accelerator.sliced.il").exists()
+    netlist = (tmp_path / "top.json").read_text()
+    assert netlist.count('"OUTREG"') >= -(-bits // 4)
+    assert simulate(tmp_path, time_ns=200_000) == "passed=1 failed=0"
