@@ -12,6 +12,7 @@ in RTLIL a cell named ``$loaded`` that synthesis deletes, in Verilog ``$readmemh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ __all__ = [
     "image_text",
     "rtlil_module",
     "verilog_module",
+    "without_contents",
 ]
 
 BLANK_MACRO = "SPIKELOOM_BLANK"
@@ -171,6 +173,12 @@ def rtlil_module(memory: ExternalMemory, name: str, *, blank: bool = False) -> s
         f"{init}{reads}{_rtlil_write(memory) if memory.loaded else ''}"
         "end\n"
     )
+
+
+def without_contents(rtlil: bytes) -> bytes:
+    """RTLIL without what is loaded at run time: the design that a bitstream holds."""
+    cell = re.escape(f"  cell $meminit_v2 {CONTENT_CELL}\n").encode()
+    return re.sub(cell + rb"(?:    .*\n)*  end\n", b"", rtlil)
 
 
 def _rtlil_init(memory: ExternalMemory) -> str:

@@ -8,6 +8,7 @@ from amaranth import ClockSignal, Instance, Module, ResetSignal, Signal, unsigne
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .load_bus import load_signature, loaded_shapes
 from .params import AcceleratorParams
 from .signatures import input_layout, out_layout
 
@@ -25,25 +26,36 @@ class EmittedAccelerator(wiring.Component):
     Ports
     -----
     reset : in, beside the reset of the clock domain: forgets everything under way
+    load : in, where memories are loaded, the load bus
     """
 
     events: Any
     out: Any
     reset: Signal
+    load: Any
 
     def __init__(self, params: AcceleratorParams, *, name: str = "accelerator"):
         self.name = name
+        shapes = loaded_shapes(params)
+        self.loads = bool(shapes)
+        load = {"load": In(load_signature(shapes))} if shapes else {}
         event_bits = input_layout(params).size
         super().__init__(
             {
                 "events": In(stream.Signature(unsigned(event_bits))),
                 "out": Out(stream.Signature(unsigned(out_layout(params).size))),
                 "reset": In(1),
+                **load,
             }
         )
 
     def elaborate(self, platform):
         m = Module()
+        bus = {}
+        if self.loads:
+            ports = ("active", "write", "memory", "row", "slice", "data")
+            bus = {f"i_load__{name}": getattr(self.load, name) for name in ports}
+            bus["o_load__q"] = self.load.q
         m.submodules.emitted = Instance(
             self.name,
             i_clk=ClockSignal(),
@@ -55,5 +67,6 @@ class EmittedAccelerator(wiring.Component):
             o_out__payload=self.out.payload,
             o_out__valid=self.out.valid,
             i_out__ready=self.out.ready,
+            **bus,
         )
         return m

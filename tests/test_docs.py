@@ -46,6 +46,7 @@ def test_every_verb_is_described(cli) -> None:
         "simulate",
         "verify",
         "build",
+        "load",
         "run",
         "firmware",
         "encode",

@@ -15,8 +15,11 @@ from ...hw.link.protocol import COUNTERS, IDENTITY, IDENTITY_BYTES, PAYLOAD_BYTE
 from ...sim.engines.select import engine_input
 from ...sim.faults import ProtocolFault
 from ...sim.tokens import Tokens, events_format, input_tokens, out_format, read_output
+from . import memories
 from .background import ahead_of
-from .faults import LinkError, WrongBuild
+from .commands import ask
+from .faults import LinkError, NotLoaded, WrongBuild
+from .memories import LoadProgress
 from .ports import Port
 from .session import LinkOptions, LinkStatistics, Session
 
@@ -56,6 +59,10 @@ class BoardLink:
         Owned from here on: closed with the link.
     build : Build
     options : LinkOptions, optional
+    load : bool
+        Whether memories that are loaded at run time, and hold something else, are loaded now.
+    progress : callable, optional
+        Called while they are, as `memories.load`.
 
     Raises
     ------
@@ -63,7 +70,15 @@ class BoardLink:
         Nothing of ours is there, or another build is.
     """
 
-    def __init__(self, port: Port, build: Build, *, options: LinkOptions | None = None):
+    def __init__(
+        self,
+        port: Port,
+        build: Build,
+        *,
+        options: LinkOptions | None = None,
+        load: bool = True,
+        progress: LoadProgress | None = None,
+    ):
         self.build = build
         self.params = build.plan.accelerator
         self._events, self._out = events_format(self.params), out_format(self.params)
@@ -74,6 +89,8 @@ class BoardLink:
             self.session.open()
             self.identity = self.identify()
             self._check_identity()
+            if load:
+                self.load(only_if_needed=True, progress=progress)
         except BaseException:
             port.close()
             raise
@@ -114,6 +131,35 @@ class BoardLink:
     def echo(self, data: bytes) -> bytes:
         """Send bytes (at most 245) there and back."""
         return self._ask(Op.ECHO, data, reply_bytes=len(data))
+
+    def load(self, *, only_if_needed: bool = False, progress: LoadProgress | None = None) -> bool:
+        """Write the weights and parameters of the build into the board's memories and read them back.
+
+        Whatever is under way is forgotten.
+
+        Parameters
+        ----------
+        only_if_needed : bool
+            Unless the board already holds them.
+        progress : callable, optional
+            Called with a step, what is done of it, and all of it, in bytes.
+
+        Returns
+        -------
+        bool
+            Whether they were written.
+
+        Raises
+        ------
+        LinkError
+            What is read back is not what was written.
+        """
+        image = self.build.load_image()
+        if image is None or (only_if_needed and memories.held(self.session) == image.contents_id):
+            return False
+        memories.load(self.session, image, progress=progress)
+        self.session.tokens.clear()
+        return True
 
     def send_step(self, counts: np.ndarray, *, last: bool) -> None:
         """Send one step of a sample, and its tick; `read` takes what comes of it.
@@ -244,6 +290,10 @@ class BoardLink:
             if seen > steps * (self._out.indices * self._out.most + 2):
                 raise LinkError(f"{self.session.port.name}: more output than sample {number} can give")
             self.session.pump()
+            if self.session.replies and self.session.replies[0] == bytes([Op.NOT_LOADED]):
+                raise NotLoaded(
+                    f"{self.session.port.name}: the board's memories are not loaded: spikeloom load"
+                )
         count = seen + int(ends[0]) + 1
         del tokens[: count * size]
         padded = np.zeros((count, 8 * self._out.words), np.uint8)
@@ -255,19 +305,20 @@ class BoardLink:
             raise LinkError(f"{self.session.port.name}: {fault}") from None
 
     def _ask(self, op: Op, body: bytes = b"", *, reply_bytes: int) -> bytes:
-        self.session.send_command(bytes([op]) + body)
-        while not self.session.replies:
-            self.session.pump()
-        reply = self.session.replies.popleft()
-        if reply[:1] != bytes([op | Op.REPLY]) or len(reply) != 1 + reply_bytes:
-            raise LinkError(f"{self.session.port.name}: unexpected answer {reply[:8].hex(' ')} to {op.name}")
-        return reply[1:]
+        return ask(self.session, op, body, reply_bytes=reply_bytes)
 
     def _check_identity(self) -> None:
         found, where = self.identity, self.session.port.name
         if found.version != VERSION:
             raise WrongBuild(f"{where}: speaks version {found.version} of the link, not {VERSION}")
         wanted = build_id(self.build.path)
+        image = self.build.load_image()
+        if found.build_id != wanted and image is not None:
+            difference = memories.difference(self.session, image)
+            raise WrongBuild(
+                f"{where}: the board's design is not that of {self.build.path}: {difference};"
+                " load the bitstream of this build"
+            )
         if found.build_id != wanted:
             raise WrongBuild(
                 f"{where}: the board holds build {found.build_id.hex()[:12]}, not {wanted.hex()[:12]}"

@@ -2,7 +2,7 @@
 
 from ...gen.errors import UserError
 
-__all__ = ["LinkError", "NoAnswer", "WrongBuild"]
+__all__ = ["LinkError", "NoAnswer", "NotLoaded", "WrongBuild"]
 
 
 class LinkError(UserError):
@@ -15,3 +15,7 @@ class NoAnswer(LinkError):
 
 class WrongBuild(LinkError):
     """The board holds another build, or none of ours."""
+
+
+class NotLoaded(LinkError):
+    """The memories of the board hold no weights yet."""

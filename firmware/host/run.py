@@ -14,6 +14,7 @@ from ...gen.errors import UserError
 from ...gen.manifest import build_id
 from ...gen.toolchain.tops import DEFAULT_BAUD
 from ...hw.link.params import HostLinkParams, bit_cycles_for
+from ...hw.load_bus import loaded_shapes
 from ...sim.decision import decide_output
 from ...sim.engines.run import Progress
 from ...sim.engines.select import engine_input
@@ -22,7 +23,7 @@ from .board import BoardLink
 from .ports import Port, SerialPort
 from .session import LinkOptions
 
-__all__ = ["SIMULATED", "RunResult", "connect", "run_on_board"]
+__all__ = ["SIMULATED", "LoadResult", "RunResult", "connect", "load_board", "run_on_board"]
 
 SIMULATED = "sim"
 """Port of a simulated board."""
@@ -85,8 +86,75 @@ class RunResult:
         return asdict(self)
 
 
+@dataclass(frozen=True, kw_only=True)
+class LoadResult:
+    """What was loaded into a board.
+
+    Attributes
+    ----------
+    port : str
+    memories, memory_bytes : int
+    contents : str
+        SHA-256 of it.
+    link_s : float
+        Seconds on the board's side, as in `RunResult`.
+    """
+
+    port: str
+    memories: int
+    memory_bytes: int
+    contents: str
+    link_s: float
+
+    def facts(self) -> dict[str, object]:
+        """What the command line shows."""
+        return {
+            "board": self.port,
+            "memories": self.memories,
+            "bytes": self.memory_bytes,
+            "contents": self.contents[:12],
+            "written and read back in": f"{self.link_s:.2f} s",
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for a JSON file."""
+        return asdict(self)
+
+
+def load_board(link: BoardLink, *, progress: Progress | None = None) -> LoadResult:
+    """Load the build of `link` into its board, whatever it holds.
+
+    Raises
+    ------
+    UserError
+        Its memories are part of the bitstream.
+    LinkError
+        As `BoardLink.load`.
+    """
+    image = link.build.load_image()
+    if image is None:
+        raise UserError(
+            f"{link.build.path}: its weights are part of the bitstream; compile with --weights loaded"
+        )
+    clock = link.session.port.now
+    begun = clock()
+    link.load(progress=progress)
+    return LoadResult(
+        port=link.session.port.name,
+        memories=len(image.shapes),
+        memory_bytes=len(image.data),
+        contents=image.sha256,
+        link_s=clock() - begun,
+    )
+
+
 def connect(
-    build: Build, port: str, *, baud: int = DEFAULT_BAUD, progress: Progress | None = None
+    build: Build,
+    port: str,
+    *,
+    baud: int = DEFAULT_BAUD,
+    load: bool = True,
+    progress: Progress | None = None,
 ) -> BoardLink:
     """Open a board that holds `build`.
 
@@ -96,6 +164,10 @@ def connect(
         A serial port, or ``sim``: the RTL of the build and of its UART link, compiled.
     baud : int
         Of the serial port and of the simulated UART.
+    load : bool
+        Whether memories that are loaded at run time, and hold something else, are loaded now.
+    progress : callable, optional
+        Called with a step, what is done of it, and all of it.
 
     Raises
     ------
@@ -103,16 +175,19 @@ def connect(
         pyserial or a compiler is missing; no such port; nobody answers; another build is on the board.
     """
     if port != SIMULATED:
-        return BoardLink(SerialPort(port, baud=baud), build)
+        return BoardLink(SerialPort(port, baud=baud), build, load=load, progress=progress)
     try:
         bit_cycles = bit_cycles_for(_SIMULATED_CLOCK_HZ, baud)
     except ValueError as error:
         raise UserError(str(error)) from None
     params = HostLinkParams(
-        bit_cycles=bit_cycles, clock_hz=_SIMULATED_CLOCK_HZ, build_id=build_id(build.path)
+        bit_cycles=bit_cycles,
+        clock_hz=_SIMULATED_CLOCK_HZ,
+        build_id=build_id(build.path),
+        memories=loaded_shapes(build.plan.accelerator),
     )
     board: Port = SimulatedBoard(build, params, progress=progress)
-    return BoardLink(board, build, options=_SIMULATED_OPTIONS)
+    return BoardLink(board, build, options=_SIMULATED_OPTIONS, load=load, progress=progress)
 
 
 def run_on_board(

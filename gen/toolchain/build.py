@@ -156,10 +156,6 @@ def build(
     check_memory(params, target)
     if synth_only and link is not None:
         raise UserError("Only a whole board has a link: give --link or --synth-only, not both")
-    if loaded_shapes(params) and not synth_only:
-        raise UserError(
-            "Weights that are loaded have no way to a board yet; compile without --weights loaded"
-        )
     top = board_top(build, target, link=link, baud=baud) if not synth_only else None
     started = time.monotonic()
     path = build.path / "board" / f"{target.name}{'-synth' if synth_only else f'-{link}' if link else ''}"

@@ -10,6 +10,7 @@ from ...hw.boards.top import BoardTop, LinkTop
 from ...hw.emitted import EmittedAccelerator
 from ...hw.link.params import HostLinkParams, bit_cycles_for
 from ...hw.link.uart_link import UartLink
+from ...hw.load_bus import loaded_shapes
 from ...hw.params import AcceleratorParams
 from ...hw.selftest import SelfTest, SelfTestParams, output_signature
 from ..build_dir import Build
@@ -36,6 +37,10 @@ def board_top(build: Build, board: Board, *, link: str | None, baud: int) -> Ela
         No such link, none on this board, a rate that its clock cannot make; no samples for a self-test.
     """
     accelerator = EmittedAccelerator(build.plan.accelerator, name=ACCELERATOR)
+    if link is None and loaded_shapes(build.plan.accelerator):
+        raise UserError(
+            "The weights of this build are loaded at run time, so a host must reach them: give --link uart"
+        )
     if link is None:
         return BoardTop(board, SelfTest(accelerator, selftest_params(build)))
     if link not in LINKS:
@@ -63,6 +68,7 @@ def link_params(build: Build, board: Board, *, baud: int) -> HostLinkParams:
         window=_WINDOWS.get(board.family, _WINDOW),
         clock_hz=clock_hz,
         build_id=build_id(build.path),
+        memories=loaded_shapes(build.plan.accelerator),
     )
 
 

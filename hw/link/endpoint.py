@@ -8,6 +8,7 @@ from amaranth import Module, ResetInserter, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..load_bus import load_signature
 from .commands import COUNTER_BITS, Commands
 from .params import HostLinkParams
 from .reliable import ReliableLink
@@ -38,6 +39,7 @@ class LinkEndpoint(wiring.Component):
     -----
     line_error : in, for a cycle: the line saw what is no byte
     reset : out, of the accelerator
+    load : out, with loaded memories, its load bus. Until they are loaded, tokens are refused
     """
 
     line_i: Any
@@ -46,13 +48,16 @@ class LinkEndpoint(wiring.Component):
     out: Any
     line_error: Signal
     reset: Signal
+    load: Any
 
     def __init__(self, params: HostLinkParams, *, event_bits: int, out_bits: int):
         self.params = params
         self.event_bits, self.out_bits = event_bits, out_bits
         self.link = ReliableLink(window=params.window)
+        load = {"load": Out(load_signature(params.memories))} if params.memories else {}
         super().__init__(
             {
+                **load,
                 "line_i": self.link.signature.members["line_i"],
                 "line_o": self.link.signature.members["line_o"],
                 "events": Out(stream.Signature(unsigned(event_bits))),
@@ -66,7 +71,7 @@ class LinkEndpoint(wiring.Component):
         m = Module()
         m.submodules.link = link = self.link
         identity = self.params.identity(event_bits=self.event_bits, out_bits=self.out_bits)
-        commands = Commands(identity=identity)
+        commands = Commands(identity=identity, shapes=self.params.memories)
         collected = WordsToBytes(width=self.out_bits)
         words = BytesToWords(width=self.event_bits)
         fresh = ResetInserter(link.opened)
@@ -83,6 +88,8 @@ class LinkEndpoint(wiring.Component):
             self.out.ready.eq(collected.i.ready & ~self.reset),
         ]
         m.d.sync += self.reset.eq(link.opened | commands.reset)
+        if commands.memories is not None:
+            wiring.connect(m, commands.memories.bus, wiring.flipped(self.load))
         self._split(m, link, commands, words)
         self._join(m, link, commands, collected)
         self._count(m, link, commands)
@@ -90,16 +97,20 @@ class LinkEndpoint(wiring.Component):
 
     def _split(self, m: Module, link: ReliableLink, commands: Commands, words: BytesToWords) -> None:
         segment = link.o.payload
+        refused = Signal()
+        if commands.memories is not None:
+            m.d.comb += refused.eq(segment.tokens & ~commands.memories.loaded)
         resetting = commands.reset | self.reset
         # A command waits until the word before it is in the accelerator.
         m.d.comb += [
             words.i.payload.eq(segment.data),
-            words.i.valid.eq(link.o.valid & segment.tokens & ~resetting),
+            words.i.valid.eq(link.o.valid & segment.tokens & ~refused & ~resetting),
             commands.i.payload.data.eq(segment.data),
             commands.i.payload.last.eq(segment.last),
-            commands.i.valid.eq(link.o.valid & ~segment.tokens & ~words.o.valid),
+            commands.i.valid.eq(link.o.valid & (~segment.tokens | refused) & ~words.o.valid),
+            commands.refuse.eq(refused),
         ]
-        with m.If(segment.tokens):
+        with m.If(segment.tokens & ~refused):
             m.d.comb += link.o.ready.eq(words.i.ready & ~resetting)
         with m.Else():
             m.d.comb += link.o.ready.eq(commands.i.ready & ~words.o.valid)

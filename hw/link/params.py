@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..loaded_memory import LoadedShape
 from .protocol import BUILD_ID_BYTES, MAX_WINDOW, VERSION
 
 __all__ = ["HostLinkParams", "bit_cycles_for"]
 
 MIN_BIT_CYCLES = 4
 MAX_BIT_CYCLES = 1 << 16
+MAX_MEMORIES = 255
 MAX_BAUD_ERROR = 0.02
 """Of both ends together a UART allows about 4 %: half a bit in 9.5, less what sampling costs."""
 
@@ -27,13 +29,16 @@ class HostLinkParams:
     clock_hz : int
         Clock of the design, which the host is told.
     build_id : bytes
-        First 16 bytes of the SHA-256 of the build's manifest.
+        First 16 bytes of the SHA-256 of the build's manifest; with `memories`, of its design.
+    memories : tuple of LoadedShape
+        Memories of the accelerator that the host loads (`hw.load_bus.loaded_shapes`).
     """
 
     bit_cycles: int
     window: int = 8
     clock_hz: int
     build_id: bytes
+    memories: tuple[LoadedShape, ...] = ()
 
     def __post_init__(self) -> None:
         if not MIN_BIT_CYCLES <= self.bit_cycles <= MAX_BIT_CYCLES:
@@ -49,6 +54,9 @@ class HostLinkParams:
             raise ValueError(f"Clock must be between 1 and {(1 << 32) - 1} Hz, not {self.clock_hz}")
         if len(self.build_id) != BUILD_ID_BYTES:
             raise ValueError(f"Build identity must have {BUILD_ID_BYTES} bytes, not {len(self.build_id)}")
+
+        if len(self.memories) > MAX_MEMORIES:
+            raise ValueError(f"Loaded memories must be at most {MAX_MEMORIES}, not {len(self.memories)}")
 
     def identity(self, *, event_bits: int, out_bits: int) -> bytes:
         """Body of the reply to IDENTIFY (`protocol.IDENTITY`)."""

@@ -19,6 +19,7 @@ __all__ = [
     "MEMORY_STATE_BYTES",
     "PAYLOAD_BYTES",
     "POLL",
+    "READ_SLICES",
     "RESEND",
     "SLOT_BYTES",
     "TYPE_MASK",
@@ -86,9 +87,11 @@ IDENTITY_BYTES = sum(IDENTITY.values())
 
 CONTENTS_BYTES = 8
 """Start of the SHA-256 of what a board's memories hold; 0: they hold nothing."""
-MEMORY_PLACE: dict[str, int] = {"memory": 1, "slice": 2, "row": 4}
+MEMORY_PLACE: dict[str, int] = {"memory": 1, "slice": 2, "row": 3}
 """Fields of a place in a memory and their bytes, in order, little-endian: MEMORY_WRITE and MEMORY_READ."""
 MEMORY_PLACE_BYTES = sum(MEMORY_PLACE.values())
+READ_SLICES = 122
+"""Slices that one MEMORY_READ gives, at most: with its head, what a frame holds."""
 MEMORY_STATE: dict[str, int] = {"contents": CONTENTS_BYTES, "memories": 1, "rows": 4, "bits": 2}
 """Fields of the reply to MEMORY_STATE; rows and bits of the memory that was asked for, 0: there is none."""
 MEMORY_STATE_BYTES = sum(MEMORY_STATE.values())

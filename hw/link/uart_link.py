@@ -55,6 +55,8 @@ class UartLink(wiring.Component):
             m.d.comb += accelerator.reset.eq(endpoint.reset)
         else:
             m.submodules.accelerator = ResetInserter(endpoint.reset)(accelerator)
+        if "load" in accelerator.signature.members:
+            wiring.connect(m, endpoint.load, accelerator.load)
         wiring.connect(m, receiver.o, endpoint.line_i)
         wiring.connect(m, endpoint.line_o, transmitter.i)
         m.d.comb += [

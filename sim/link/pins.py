@@ -10,6 +10,7 @@ from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]  
 
 from ...gen.build_dir import Build
 from ...gen.errors import UserError
+from ...gen.memories import without_contents
 from ...hw.emitted import EmittedAccelerator
 from ...hw.link.params import HostLinkParams
 from ...hw.link.uart_link import UartLink
@@ -137,10 +138,13 @@ class SimulatedBoard:
 
 
 def _design(build: Build, params: HostLinkParams) -> bytes:
-    """RTLIL of the link around the accelerator of the build directory: the file that is verified."""
+    """RTLIL of the link around the accelerator of the build directory: the file that is verified.
+
+    What a host loads is left out, as it is of a bitstream.
+    """
     link = UartLink(EmittedAccelerator(build.plan.accelerator), params)
     text = rtlil.convert(link, name=_TOP, emit_src=False)
     try:
-        return text.encode() + build.rtlil.read_bytes()
+        return text.encode() + without_contents(build.rtlil.read_bytes())
     except OSError as error:
         raise UserError(f"cannot read {build.rtlil}: {error.strerror}") from None
