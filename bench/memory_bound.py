@@ -11,7 +11,6 @@ memory_bound.json and memory_bound.md; exit code 1 if a target is missed.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,16 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from networks import DATA, Case, cases
+from networks import DATA, MNIST, Case, cases, mnist
 from report import RESULTS, save, table
 from spikeloom import (
     CompileOptions,
     PlanOptions,
     PopulationOptions,
     QuantiseOptions,
-    Samples,
     compile_model,
-    load_samples,
     run_golden,
     verify,
 )
@@ -38,7 +35,6 @@ from spikeloom.hw.lif import update_latency
 
 __all__ = ["main"]
 
-MNIST = Path(__file__).resolve().parent.parent / "examples" / "mnist"
 MANY_EVENTS = 64  # of the input a step: from there on the ratio counts, below it the difference
 MOST_RATIO, MOST_OVER_CYCLES = 1.1, 24.0
 PLANS: tuple[dict[str, Any], ...] = (
@@ -47,14 +43,6 @@ PLANS: tuple[dict[str, Any], ...] = (
     {"lanes": 32, "update_lanes": 16},
     {"lanes": 128, "update_lanes": 16},
 )
-
-
-def mnist(data: Path, part: str) -> Samples:
-    """What make_data.py of the example writes."""
-    with tempfile.TemporaryDirectory() as name:
-        command = [sys.executable, MNIST / "make_data.py", data / "mnist" / "mnist.npz", "-o", name]
-        subprocess.run(command, check=True, capture_output=True)
-        return load_samples(Path(name) / f"mnist_{part}.npz", shape=(784,))
 
 
 def networks(data: Path) -> Iterator[Case]:

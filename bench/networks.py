@@ -1,10 +1,11 @@
 """Real networks the whole way: float, integers, every sample on the RTL, bitstream for the ULX3S-85F.
 
-Braille (recurrent, 8, 6 and 4 bits), N-MNIST (convolutions, graded spikes) and the two spoken-digit networks
-(recurrent; a learned delay for each synapse). N-MNIST runs on all recordings in golden, on 30 of them in RTL.
+Braille (recurrent, 8, 6 and 4 bits), N-MNIST (convolutions, graded spikes), MNIST (convolutions) and the two
+spoken-digit networks (recurrent; a learned delay for each synapse). N-MNIST runs on all recordings in golden,
+on 30 of them in RTL.
 
 Run: python bench/networks.py [--data DIR] [--out DIR] [--only NAME ...] [--no-bitstream]
-DIR holds braille/, nmnist/, fsdd/ and nir/ (by default ../shared/data beside the project).
+DIR holds braille/, fsdd/, mnist/, nir/ and nmnist/ (by default ../shared/data beside the project).
 Writes networks.json and networks.md; exit code 1 if a target is missed.
 """
 
@@ -25,6 +26,7 @@ import numpy as np
 from report import RESULTS, save, table
 from spikeloom import (
     CompileOptions,
+    PlanOptions,
     PopulationOptions,
     QuantiseOptions,
     Samples,
@@ -41,6 +43,7 @@ from spikeloom.sim.decision import accuracy, decide
 __all__ = ["main"]
 
 ROOT = Path(__file__).resolve().parent.parent
+MNIST = ROOT / "examples" / "mnist"
 SPOKEN = ROOT / "examples" / "spoken_digits"
 DATA = ROOT.parent / "shared" / "data"
 BOARD = "ulx3s_85f"
@@ -60,6 +63,7 @@ class Case:
     weight_bits: int = 8
     rtl_samples: int | None = None
     bitstream: bool = True
+    lanes: int | str = "auto"
 
 
 def braille(data: Path) -> Samples:
@@ -73,6 +77,14 @@ def nmnist(data: Path, *, limit: int | None = None) -> Samples:
     """300 steps of 1 ms."""
     path = data / "nmnist" / "train1000.npz"
     return load_samples(path, shape=(2, 34, 34), bin_us=1000, steps=300, limit=limit)
+
+
+def mnist(data: Path, part: str, *, shape: tuple[int, ...] = (784,)) -> Samples:
+    """What make_data.py of the example writes."""
+    with tempfile.TemporaryDirectory() as name:
+        command = [sys.executable, MNIST / "make_data.py", data / "mnist" / "mnist.npz", "-o", name]
+        subprocess.run(command, check=True, capture_output=True)
+        return load_samples(Path(name) / f"mnist_{part}.npz", shape=shape)
 
 
 def spoken(data: Path, part: str) -> Samples:
@@ -112,6 +124,17 @@ def cases(data: Path) -> list[Case]:
             rtl_samples=30,
         )
     )
+    found.append(
+        Case(
+            name="MNIST, convolutional",
+            model=MNIST / "mnist_conv.nir",
+            samples=lambda data: mnist(data, "conv_test", shape=(1, 28, 28)),
+            calibration=lambda data: mnist(data, "conv_calibration", shape=(1, 28, 28)),
+            most_lost=0.3,
+            least_float=0.993,
+            lanes=48,
+        )
+    )
     for kind in ("recurrent", "delays"):
         found.append(
             Case(
@@ -133,6 +156,7 @@ def measure(case: Case, data: Path, folder: Path, *, bitstream: bool) -> dict[st
     options = CompileOptions(
         semantics=case.semantics,
         quantise=QuantiseOptions(defaults=PopulationOptions(weight_bits=case.weight_bits)),
+        plan=PlanOptions(lanes=case.lanes),
     )
     started = time.monotonic()
     compiled = compile_model(

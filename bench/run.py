@@ -1,7 +1,6 @@
 """Run the measurements: all of them, or the sections named.
 
-Run: python bench/run.py [demo] [compile] [boards] [mnist] [networks] [link] [activity] [bound] [resources]
-    [--out DIR]
+Run: python bench/run.py [SECTION ...] [--out DIR]; the sections are in `SECTIONS`
 Each section writes its JSON and its Markdown to DIR (default bench/results), with the versions of all tools.
 """
 
@@ -27,6 +26,7 @@ SECTIONS = {
     "activity": "activity.py",
     "bound": "memory_bound.py",
     "resources": "resources.py",
+    "golden": "golden_speed.py",
 }
 
 
