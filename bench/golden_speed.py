@@ -31,9 +31,9 @@ EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "mnist"
 BATCH, STEPS, SPIKES = 256, 10, 300
 TARGET = 20.0
 INTRODUCTION = f"""\
-Target: {TARGET:.0f} times as fast as snnTorch. The dense matrix product of the first layer alone, which both do
-with BLAS, takes a third of snnTorch's time or more: no dense model in NumPy can reach the target. One that is
-compiled and adds events only could come near it, and would be a second implementation of the number contract."""
+Target: {TARGET:.0f} times as fast as snnTorch. The dense matrix product of the first layer alone, which both
+do with BLAS, takes a third of snnTorch's time or more: no dense model in NumPy can reach the target. One that
+is compiled and adds events only could come near it; it would be a second implementation of the contract."""
 
 
 def best_s(run: Callable[[], object], repeat: int) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from spikeloom.gen.build_dir import Build
+from spikeloom.gen.plan import PlanOptions
 from spikeloom.gen.quantise import PopulationOptions, QuantiseOptions
 from spikeloom.sim.compile import CompileOptions, compile_model
 from spikeloom.sim.data import load_samples
@@ -100,3 +101,17 @@ def test_mnist_as_verilog_under_back_pressure(mnist, engine: str) -> None:
     test = load_samples(data, shape=(784,), limit=2)
     result = verify(build, test.x, test.y, engine=engine, options=PRESSURE)
     assert (result.mismatches, result.compared) == (0, 2 * 10 * 10)
+
+
+@needs_mnist
+@pytest.mark.slow
+def test_convolutions(tmp_path: Path) -> None:
+    script, model = EXAMPLES / "mnist" / "make_data.py", EXAMPLES / "mnist" / "mnist_conv.nir"
+    subprocess.run([sys.executable, script, MNIST, "-o", tmp_path], check=True)
+    options = CompileOptions(plan=PlanOptions(lanes=48, readout="class"))
+    calibration = tmp_path / "mnist_conv_calibration.npz"
+    build = compile_model(model, tmp_path / "out", options=options, calibration=calibration).build
+    test = load_samples(tmp_path / "mnist_conv_test.npz", shape=(1, 28, 28), limit=60)
+    result = verify(build, test.x, test.y)
+    assert (result.mismatches, result.cycle_mismatches, result.compared) == (0, 0, 60)
+    assert result.accuracy == result.accuracy_float == 1

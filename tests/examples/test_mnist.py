@@ -38,6 +38,18 @@ def test_float_accuracy_of_all_test_images(folder: Path) -> None:
 
 
 @needs_data
+def test_float_accuracy_of_convolutions(folder: Path) -> None:
+    network = load_network(MNIST / "mnist_conv.nir")
+    test = load_samples(folder / "mnist_conv_test.npz", shape=(1, 28, 28))
+    assert test.x.shape == (10_000, 4, 1, 28, 28)
+    assert test.y is not None
+    x, y = test.x[:3000], test.y[:3000]  # the hardest; all together 99.34 %
+    assert accuracy(decide(network, run_float(network, x, keep=())), y) == pytest.approx(
+        2966 / 3000, abs=0.001
+    )
+
+
+@needs_data
 def test_an_image_is_about_300_spikes_and_never_600(folder: Path) -> None:
     for name, count in (("test", 10_000), ("calibration", 1000)):
         x = load_samples(folder / f"mnist_{name}.npz", shape=(784,)).x
