@@ -14,6 +14,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,8 @@ def best_s(run: Callable[[], object], repeat: int) -> float:
 
 def snntorch_run(network: Any, x: np.ndarray) -> Callable[[], object]:
     """The same network as users write it: a loop over steps of Linear and Leaky, without gradients."""
-    import snntorch
-    import torch
-
+    # neither is needed for anything else here
+    snntorch, torch = import_module("snntorch"), import_module("torch")
     torch.set_num_threads(1)
     layers = []
     for projection, population in zip(network.projections, network.populations, strict=True):
