@@ -33,6 +33,8 @@ __all__ = [
 
 _FETCH_CYCLES = 3  # cycles from taking an event off the stream to the row that its memory gives
 _ROW_CYCLES = 1  # from there to the accumulators, where nothing is multiplied on the way
+_READ_CYCLES = 2  # from the address of an accumulator word to the word
+_BLOCK_GROUPS = 8  # from so many on, two banks cost more as LUTs than they are worth: 3 a bit and more
 LEAD_CYCLES = _FETCH_CYCLES + _ROW_CYCLES  # cycles from taking a tick to its `swap` here, the same
 
 
@@ -53,7 +55,7 @@ def swap_delay_cycles(params: ArrayParams, sweep_groups: int) -> int:
 
 def sweep_cycles(params: ArrayParams, sweep_groups: int) -> int:
     """Cycles from the swap to the first group of the sweep, at the earliest."""
-    return 2 + drain_cycles(sweep_groups) if params.groups == 1 else 3
+    return 2 + drain_cycles(sweep_groups) if params.groups == 1 else 4
 
 
 def accumulators(params: ArrayParams, *, update_lanes: int) -> RegisterAccumulators | MemoryAccumulators:
@@ -62,16 +64,13 @@ def accumulators(params: ArrayParams, *, update_lanes: int) -> RegisterAccumulat
     return kind(params, update_lanes=update_lanes)
 
 
-_NO_CHECK = {"no_rw_check": "1"}  # what is read while it is written is forwarded, or not used
-
-
 class _Accumulators(wiring.Component):
     """Interface and sweep control of both kinds.
 
     Ports
     -----
     ahead_group, ahead_first : in
-        `group` of the row that comes two cycles later, and `first` of the one that comes in the next.
+        `group` of the row that comes three cycles later, and `first` of the one that comes in the next.
     add, group, row : in
         Add `row`, weights or with `params.value_bits` products (hw/addends.py), to group `group`; if it is of
         the first event of the step (`first`), overwrite.
@@ -190,8 +189,8 @@ class RegisterAccumulators(_Accumulators):
 class MemoryAccumulators(_Accumulators):
     """Several groups: a memory of two banks of `params.groups` words of `lanes` accumulators.
 
-    The read-modify-write of a group takes four cycles, and the next event reaches the group after
-    `params.groups`: what is read too early with fewer than four is forwarded. The first event of a step
+    The read-modify-write of a group takes five cycles, and the next event reaches the group after
+    `params.groups`: what is read too early with fewer than five is forwarded. The first event of a step
     overwrites: nothing is cleared.
     """
 
@@ -202,7 +201,7 @@ class MemoryAccumulators(_Accumulators):
             shape=data.ArrayLayout(signed(bits), self.params.lanes),
             depth=2 * self._stride,
             init=[],
-            attrs=_NO_CHECK,
+            attrs=self._attributes,
         )
         bank = Signal()
         with m.If(self.swap):
@@ -212,14 +211,20 @@ class MemoryAccumulators(_Accumulators):
         return m
 
     @property
+    def _attributes(self) -> dict[str, str]:
+        # what is read while it is written is forwarded, or not used
+        attributes = {"no_rw_check": "1"}
+        return attributes | {"ram_style": "block"} if self.params.groups >= _BLOCK_GROUPS else attributes
+
+    @property
     def _stride(self) -> int:
         return 1 << bits_for_unsigned(self.params.groups - 1)
 
     def _add(self, m: Module, memory: Memory, bank: Signal) -> None:
         read = memory.read_port()
         write = memory.write_port()
-        kept, sums, before = (
-            Signal(memory.shape, name=name, reset_less=True) for name in ("kept", "sums", "before")
+        raw, kept, sums = (
+            Signal(memory.shape, name=name, reset_less=True) for name in ("raw", "kept", "sums")
         )
         write_en, write_group = Signal(), Signal.like(self.group)
         # the bank cannot flip between read and add, but for the first event of a step, which overwrites
@@ -229,33 +234,40 @@ class MemoryAccumulators(_Accumulators):
             write.data.eq(sums),
             write.en.eq(write_en),
         ]
-        m.d.sync += [write_en.eq(self.add), write_group.eq(self.group), before.eq(sums), kept.eq(read.data)]
-        for flag, value in self._forwards(m, sums, before):
+        m.d.sync += [
+            write_en.eq(self.add),
+            write_group.eq(self.group),
+            raw.eq(read.data),  # nothing between: it can be the RAM's own register
+            kept.eq(raw),
+        ]
+        for flag, value in self._forwards(m, sums):
             with m.If(flag):
                 m.d.sync += kept.eq(value)
         with m.If(self.ahead_first):
             m.d.sync += kept.eq(0)
         m.d.sync += [sums[k].eq(kept[k] + addend) for k, addend in enumerate(self._addends())]
 
-    def _forwards(self, m: Module, sums: Signal, before: Signal) -> list[tuple[Signal, Signal]]:
-        """Sums of the rows 3 and 2 cycles before, where they can be of the same group, and whether they are.
+    def _forwards(self, m: Module, sums: Signal) -> list[tuple[Signal, Signal]]:
+        """For rows 2, 3 and 4 cycles before that can be of the same group: whether they are, and their sums.
 
-        The flags are for the row that comes in the next cycle.
+        The flags are for the row that comes in the next cycle; the latest row is the last in the list.
         """
-        added, groups = [self.add], [self.group]
+        group = Signal.like(self.group)  # of the row two cycles later
+        m.d.sync += group.eq(self.ahead_group)
+        added, row_group, value = self.add, self.group, sums
         found = []
-        for age, value in ((3, before), (2, sums)):
-            if self.params.groups <= age:
-                found.append((Signal(name=f"same_{age}"), value))
-        if found:
-            for history in (added, groups):
-                held = Signal.like(history[0])
-                m.d.sync += held.eq(history[0])
-                history.append(held)
-        for flag, value in found:
-            # a row is two cycles on its way: one cycle ago `ahead_group` was that of the next
-            age = 0 if value is sums else 1
-            m.d.sync += flag.eq(added[age] & (groups[age] == self.ahead_group))
+        for age in (2, 3, 4):
+            if age >= self.params.groups:
+                same = Signal(name=f"same_{age}")
+                m.d.sync += same.eq(added & (row_group == group))
+                found.insert(0, (same, value))
+            if age < 4 and self.params.groups < 5:
+                before = [Signal.like(x, name=f"before_{age}_{k}") for k, x in enumerate((added, row_group))]
+                m.d.sync += [before[0].eq(added), before[1].eq(row_group)]
+                added, row_group = before
+                older = Signal(sums.shape(), name=f"older{age}", reset_less=True)
+                m.d.sync += older.eq(value)
+                value = older
         return found
 
     def _sweep(self, m: Module, memory: Memory, bank: Signal) -> None:
@@ -263,18 +275,25 @@ class MemoryAccumulators(_Accumulators):
         part, word = sweep_position(m, self, running, number)
         read = memory.read_port()
         m.d.comb += read.addr.eq(Cat(word, ~bank))
-        first_part = Signal()
-        m.d.sync += [
-            self.sweep.strobe.eq(running),
-            self.sweep.group.eq(number),
-            self.sweep.zero.eq(zero),
-            self.sweep.final.eq(number == self.sweep_groups - 1),
-            self.sweep.last.eq(last),
-            first_part.eq(part == 0),
+        word_bits = self.params.lanes * self.params.acc_bits
+        raw = Signal(word_bits, reset_less=True)  # nothing before it: it can be the RAM's own register
+        m.d.sync += raw.eq(read.data)
+        control = Cat(running, part == 0, zero, number == self.sweep_groups - 1, last, number)
+        for cycle in range(_READ_CYCLES):
+            held = Signal(len(control), name=f"swept_{cycle}")
+            m.d.sync += held.eq(control)
+            control = held
+        first_part = control[1]
+        m.d.comb += [
+            self.sweep.strobe.eq(control[0]),
+            self.sweep.zero.eq(control[2]),
+            self.sweep.final.eq(control[3]),
+            self.sweep.last.eq(control[4]),
+            self.sweep.group.eq(control[5:]),
         ]
         width = self.update_lanes * self.params.acc_bits
-        rest = Signal(self.params.lanes * self.params.acc_bits, reset_less=True)
-        current = Mux(first_part, read.data.as_value(), rest)
+        rest = Signal(word_bits, reset_less=True)
+        current = Mux(first_part, raw, rest)
         m.d.sync += rest.eq(current[width:])
         m.d.comb += self.sweep.accs.eq(current[:width])
 

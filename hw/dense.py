@@ -83,15 +83,17 @@ class DenseArray(wiring.Component):
         group = Signal(bits_for_unsigned(self.params.groups - 1))
         first = Signal(init=1)
         blocked = Signal()  # a tick is on its way or its sweep still reads
-        event, tick, done = Signal(), Signal(), Signal()
+        event, tick = Signal(), Signal()
+        done = Signal(init=self.params.groups == 1)  # it is the event's final group; a register, as all wait
         m.d.comb += [
             event.eq(self.events.valid & ~token.tick),
             tick.eq(self.events.valid & token.tick & ~blocked),
-            done.eq(group == self.params.groups - 1),
             self.events.ready.eq(Mux(token.tick, ~blocked, done)),
         ]
         with m.If(event):
-            m.d.sync += group.eq(Mux(done, 0, group + 1))
+            if self.params.groups > 1:
+                following = Mux(done, 0, group + 1)
+                m.d.sync += [group.eq(following), done.eq(group == self.params.groups - 2)]
             with m.If(done):
                 m.d.sync += first.eq(0)
         with m.If(self.accumulators.free):
@@ -122,7 +124,7 @@ class DenseArray(wiring.Component):
             held = Signal(len(now), name=f"control_{cycle}")
             m.d.sync += held.eq(stages[-1])
             stages.append(held)
-        sooner, ahead, here = stages[-3:]
+        sooner, _, ahead, here = stages[-4:]
         m.d.comb += [
             acc.ahead_group.eq(sooner[4:]),
             acc.ahead_first.eq(ahead[3]),

@@ -16,7 +16,7 @@ from spikeloom.hw.params import ArrayParams
 from .drivers import Bench
 from .randoms import random_array, weight_rows
 
-AHEAD = 2  # cycles from `ahead_group` to its row
+AHEAD = 3  # cycles from `ahead_group` to its row
 
 # targets, lanes, update lanes; sweep groups of 1 to 12, lanes that do not divide the targets
 SHAPES = [
