@@ -9,7 +9,7 @@ from ...hw.boards.board import Board
 from ...hw.boards.device import Device
 from ...hw.boards.registry import BOARDS
 from ...hw.conv_params import common_lanes
-from ...hw.params import AcceleratorParams, ArrayParams, CoreParams, LinkParams
+from ...hw.params import AcceleratorParams, ArrayParams, CoreParams, LinkParams, WeightStore
 from ..errors import UserError
 from ..resources.mapping import map_memory
 from ..resources.memories import accelerator_memories
@@ -35,7 +35,8 @@ def check_memory(params: AcceleratorParams, board: Board) -> None:
     UserError
         By how much, and what would fit.
     """
-    bits = sum(_bits(core) for core in params.cores if _bits(core) > SMALL_MEMORY_BITS)
+    found = [_bits(core, board.device) for core in params.cores]
+    bits = sum(bits for bits in found if bits > SMALL_MEMORY_BITS)
     least = -(-bits // board.device.block_ram_bits)
     check_fit(Resources(block_rams=least), board, params, at_least=True)
 
@@ -189,5 +190,7 @@ def _fits(needed: Resources, device: Device) -> bool:
     return all(count <= room[name] for name, count in asdict(needed).items())
 
 
-def _bits(core: CoreParams) -> int:
-    return core.weight_memory_bits
+def _bits(core: CoreParams, device: Device) -> int:
+    """Bits of a core's weights in block RAM."""
+    in_spram = core.array.store is WeightStore.SPRAM and device.sprams
+    return 0 if in_spram else core.weight_memory_bits

@@ -17,10 +17,10 @@ from ...hw.link.uart_link import UartLink
 from ..engines.cxxrtl_build import compile_library, mangle
 from ..engines.run import Progress
 
-__all__ = ["SimulatedBoard"]
+__all__ = ["TOP", "SimulatedBoard", "link_design"]
 
 _TEMPLATE = Path(__file__).with_name("pins_driver.cc.j2")
-_TOP = "board"
+TOP = "board"
 _BUFFER_BYTES = 4096
 
 
@@ -53,6 +53,8 @@ class SimulatedBoard:
         Probability that the RX pin has the wrong level in a clock cycle.
     seed : int
         Of the noise.
+    design : bytes, optional
+        RTLIL to simulate in place of `link_design`, such as the cells that synthesis made of it.
     optimise : int
         Level of the C++ compiler's optimisation.
     progress : callable, optional
@@ -71,13 +73,14 @@ class SimulatedBoard:
         clock_error: float = 0.0,
         noise: float = 0.0,
         seed: int = 0,
+        design: bytes | None = None,
         optimise: int = 2,
         progress: Progress | None = None,
     ):
         self.params = params
         library = compile_library(
-            _design(build, params),
-            top=_TOP,
+            link_design(build, params) if design is None else design,
+            top=TOP,
             template=_TEMPLATE,
             values={**{name: mangle(name) for name in ("clk", "rst", "rx", "tx")}, "prev_clk": "prev_p_clk"},
             optimise=optimise,
@@ -137,13 +140,13 @@ class SimulatedBoard:
             self._board = None
 
 
-def _design(build: Build, params: HostLinkParams) -> bytes:
+def link_design(build: Build, params: HostLinkParams) -> bytes:
     """RTLIL of the link around the accelerator of the build directory: the file that is verified.
 
     What a host loads is left out, as it is of a bitstream.
     """
     link = UartLink(EmittedAccelerator(build.plan.accelerator), params)
-    text = rtlil.convert(link, name=_TOP, emit_src=False)
+    text = rtlil.convert(link, name=TOP, emit_src=False)
     try:
         return text.encode() + without_contents(build.rtlil.read_bytes())
     except OSError as error:
