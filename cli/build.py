@@ -18,7 +18,10 @@ def build(
     directory: Dir,
     board: Annotated[str | None, typer.Option(help="Default: the one it was compiled for.")] = None,
     link: Annotated[
-        str | None, typer.Option(help="uart: a host feeds it (spikeloom run). Default: a self-test.")
+        str | None,
+        typer.Option(
+            help="uart: a host feeds it (spikeloom run); spi: a controller does. Default: a self-test."
+        ),
     ] = None,
     baud: Annotated[int, typer.Option(min=1, help="Of the UART.")] = 1_000_000,
     synth_only: Annotated[bool, typer.Option("--synth-only", help="Count the accelerator alone.")] = False,

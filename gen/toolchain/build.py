@@ -45,7 +45,7 @@ class BuildResult:
     ----------
     board, device : str
     top : str
-        ``"board"``: accelerator, self-test and lights; ``"uart"``: accelerator, UART link and lights;
+        ``"board"``: accelerator, self-test and lights; ``"uart"``, ``"spi"``: accelerator, link and lights;
         ``"accelerator"``: it alone, synthesised only.
     luts, ffs, lut_rams, block_rams, dsps, sprams : int
         In use after place and route, or counted by synthesis. A LUT of an iCE40 is a logic cell.
@@ -124,7 +124,7 @@ def build(
     """Make a bitstream for `board`, or with `synth_only` count what the accelerator alone takes.
 
     The results are in ``board/<name>`` of the build directory (``board/<name>-synth`` with `synth_only`,
-    ``board/<name>-uart`` with a link),
+    ``board/<name>-uart`` with a UART),
     written whole or not at all: the bitstream, the netlist, constraints, scripts, logs and ``build.json``.
 
     Parameters
@@ -133,7 +133,7 @@ def build(
         The RTL of this directory is what is built: the same file that the engines verify.
     board : str
         A key of `hw.boards.registry.BOARDS`.
-    link : {None, "uart"}
+    link : {None, "uart", "spi"}
         What the accelerator's streams are reached by; None: nothing, a self-test plays a stored sample.
     baud : int
         Of the UART.
@@ -164,7 +164,7 @@ def build(
             result = _synth_only(build, target, folder, engine=engine, progress=progress)
         else:
             result = _bitstream(build, target, top, folder, seed=seed, engine=engine, progress=progress)
-            result = replace(result, top=link or "board", baud=baud if link else None)
+            result = replace(result, top=link or "board", baud=baud if link == "uart" else None)
         result = replace(result, wall_s=round(time.monotonic() - started, 3))
         text = json.dumps(result.as_json(), indent=2)
         (folder / RESULT).write_text(text + "\n", encoding="utf-8")

@@ -8,7 +8,8 @@ from amaranth import Elaboratable
 from ...hw.boards.board import Board
 from ...hw.boards.top import BoardTop, LinkTop
 from ...hw.emitted import EmittedAccelerator
-from ...hw.link.params import HostLinkParams, bit_cycles_for
+from ...hw.link.params import MIN_BIT_CYCLES, HostLinkParams, bit_cycles_for
+from ...hw.link.spi_link import SpiLink
 from ...hw.link.uart_link import UartLink
 from ...hw.load_bus import loaded_shapes
 from ...hw.params import AcceleratorParams
@@ -23,7 +24,7 @@ __all__ = ["ACCELERATOR", "DEFAULT_BAUD", "LINKS", "board_top", "link_params", "
 ACCELERATOR = "accelerator"
 """Module of the build's RTL."""
 DEFAULT_BAUD = 1_000_000
-LINKS = ("uart",)
+LINKS = ("uart", "spi")
 _WINDOWS = {"ice40": 4}  # frames each way: 512 bytes of one block RAM, where they are that small
 _WINDOW = 8
 
@@ -45,13 +46,16 @@ def board_top(build: Build, board: Board, *, link: str | None, baud: int) -> Ela
         return BoardTop(board, SelfTest(accelerator, selftest_params(build)))
     if link not in LINKS:
         raise UserError(f"Link must be {' or '.join(LINKS)}, not {link}")
-    if board.uart is None:
-        raise UserError(f"Board {board.name} has no UART; {_with_uart()} have one")
+    if getattr(board, link) is None:
+        what = {"uart": "UART", "spi": "pins chosen for SPI"}[link]
+        raise UserError(f"Board {board.name} has no {what}; {_boards_with(link)} have")
+    if link == "spi":
+        return LinkTop(board, SpiLink(accelerator, link_params(build, board)))
     return LinkTop(board, UartLink(accelerator, link_params(build, board, baud=baud)))
 
 
-def link_params(build: Build, board: Board, *, baud: int) -> HostLinkParams:
-    """Parameters of the UART link of `board`.
+def link_params(build: Build, board: Board, *, baud: int | None = None) -> HostLinkParams:
+    """Parameters of a link of `board`; `baud` is that of a UART.
 
     Raises
     ------
@@ -60,7 +64,7 @@ def link_params(build: Build, board: Board, *, baud: int) -> HostLinkParams:
     """
     clock_hz = round(board.clock_mhz * 1e6)
     try:
-        bit_cycles = bit_cycles_for(clock_hz, baud)
+        bit_cycles = MIN_BIT_CYCLES if baud is None else bit_cycles_for(clock_hz, baud)
     except ValueError as error:
         raise UserError(f"Board {board.name}: {error}") from None
     return HostLinkParams(
@@ -72,10 +76,10 @@ def link_params(build: Build, board: Board, *, baud: int) -> HostLinkParams:
     )
 
 
-def _with_uart() -> str:
+def _boards_with(link: str) -> str:
     from ...hw.boards.registry import BOARDS
 
-    return ", ".join(name for name, board in BOARDS.items() if board.uart is not None)
+    return ", ".join(name for name, board in BOARDS.items() if getattr(board, link) is not None)
 
 
 def selftest_params(build: Build) -> SelfTestParams:

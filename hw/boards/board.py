@@ -8,7 +8,7 @@ from typing import Any
 
 from .device import Device, Family
 
-__all__ = ["Board", "Led"]
+__all__ = ["Board", "Led", "SpiPins"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +18,26 @@ class Led:
     resource: str
     number: int = 0
     colour: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpiPins:
+    """Where a controller is connected: pins of one connector of the platform, 3.3 V.
+
+    Attributes
+    ----------
+    connector : tuple of str and int
+        Of the platform.
+    sck, mosi, miso, cs_n, irq : str
+        Pins of that connector; `irq` says that there is something to fetch.
+    """
+
+    connector: tuple[str, int]
+    sck: str
+    mosi: str
+    miso: str
+    cs_n: str
+    irq: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +61,8 @@ class Board:
         In the order in which they are used: pass, fail, heartbeat.
     uart : int or None
         Number of the platform's UART that a host reaches the board by; None: it has none.
+    spi : SpiPins or None
+        Pins of an SPI target; None: none were chosen on this board.
     programmer : str
         Command that loads a bitstream, which is its last argument.
     """
@@ -55,6 +77,7 @@ class Board:
     programmer: str
     speed: str = ""
     uart: int | None = 0
+    spi: SpiPins | None = None
 
     @property
     def family(self) -> Family:

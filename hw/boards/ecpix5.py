@@ -1,6 +1,6 @@
 """ECPIX-5 85F by LambdaConcept: the large ECP5 with four RGB LEDs."""
 
-from .board import Board, Led
+from .board import Board, Led, SpiPins
 from .devices import LFE5UM5G_85F
 
 __all__ = ["BOARDS"]
@@ -20,5 +20,6 @@ BOARDS = (
             Led(resource="rgb_led", number=2, colour="b"),
         ),
         programmer="openFPGALoader -b ecpix5",
+        spi=SpiPins(connector=("pmod", 0), cs_n="1", mosi="2", miso="3", sck="4", irq="7"),
     ),
 )

@@ -1,6 +1,6 @@
 """Boards with the fast iCE40: Lattice's HX8K breakout board and TinyFPGA BX (LP8K)."""
 
-from .board import Board, Led
+from .board import Board, Led, SpiPins
 from .devices import ICE40HX8K, ICE40LP8K
 
 __all__ = ["BOARDS"]
@@ -25,6 +25,7 @@ BOARDS = (
         platform="tinyfpga_bx:TinyFPGABXPlatform",
         leds=(Led(resource="led"),),
         programmer="tinyprog -p",
+        spi=SpiPins(connector=("gpio", 0), cs_n="1", mosi="2", miso="3", sck="4", irq="5"),
         uart=None,
     ),
 )

@@ -1,6 +1,6 @@
 """Sipeed's Tang boards: Gowin's small GW1N and middle GW2A."""
 
-from .board import Board, Led
+from .board import Board, Led, SpiPins
 from .devices import GW1NR_9C, GW2A_18
 
 __all__ = ["BOARDS"]
@@ -27,5 +27,6 @@ BOARDS = (
         platform="tang_primer_20k:TangPrimer20kDockPlatform",
         leds=_LEDS,
         programmer="openFPGALoader -b tangprimer20k",
+        spi=SpiPins(connector=("pmod", 0), cs_n="1", mosi="2", miso="3", sck="4", irq="7"),
     ),
 )

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 from amaranth import Elaboratable, Module, Signal, Value
+from amaranth.build import Attrs, Pins, Resource, Subsignal
 from amaranth.build.res import ResourceError
 from amaranth.lib import io
 
+from ..link.spi_link import SpiLink
 from ..link.uart_link import UartLink
 from ..selftest import SelfTest
 from .board import Board
 from .lights import StatusLights
 
 __all__ = ["BoardTop", "LinkTop"]
+
+SPI = "spikeloom_spi"
+_LEVELS = {
+    "ice40": Attrs(IO_STANDARD="SB_LVCMOS"),
+    "ecp5": Attrs(IO_TYPE="LVCMOS33"),
+    "gowin": Attrs(IO_TYPE="LVCMOS33"),
+}
 
 
 class BoardTop(Elaboratable):
@@ -31,28 +41,51 @@ class BoardTop(Elaboratable):
 
 
 class LinkTop(Elaboratable):
-    """`link` on the UART of `board`, for the board's own platform.
+    """`link` on the pins of `board`, for the board's own platform: its UART, or an SPI target's.
 
     Its lights: pass once something came out of the accelerator, fail once a damaged frame came.
     """
 
-    def __init__(self, board: Board, link: UartLink):
-        if board.uart is None:
+    def __init__(self, board: Board, link: UartLink | SpiLink):
+        if isinstance(link, UartLink) and board.uart is None:
             raise ValueError(f"Board {board.name} has no UART")
+        if isinstance(link, SpiLink) and board.spi is None:
+            raise ValueError(f"Board {board.name} has no pins for SPI")
         self.board = board
         self.link = link
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.link = self.link
-        pins = platform.request("uart", self.board.uart, dir="-")
-        m.submodules.rx = rx = io.Buffer(io.Direction.Input, pins.rx)
-        m.submodules.tx = tx = io.Buffer(io.Direction.Output, pins.tx)
-        m.d.comb += [self.link.rx.eq(rx.i), tx.o.eq(self.link.tx)]
+        m.submodules.link = link = self.link
+        if isinstance(link, UartLink):
+            pins = platform.request("uart", self.board.uart, dir="-")
+            into, out = {"rx": pins.rx}, {"tx": pins.tx}
+        else:
+            platform.add_resources([_spi_resource(self.board)])
+            pins = platform.request(SPI, 0, dir="-")
+            into = {name: getattr(pins, name) for name in ("sck", "mosi", "cs_n")}
+            out = {name: getattr(pins, name) for name in ("miso", "irq")}
+        for name, pin in into.items():
+            m.submodules[name] = buffer = io.Buffer(io.Direction.Input, pin)
+            m.d.comb += getattr(link, name).eq(buffer.i)
+        for name, pin in out.items():
+            m.submodules[name] = buffer = io.Buffer(io.Direction.Output, pin)
+            m.d.comb += buffer.o.eq(getattr(link, name))
         passed, failed = Signal(), Signal()
-        m.d.sync += [passed.eq(passed | self.link.active), failed.eq(failed | self.link.failed)]
+        m.d.sync += [passed.eq(passed | link.active), failed.eq(failed | link.failed)]
         _show(m, self.board, platform, passed, failed)
         return m
+
+
+def _spi_resource(board: Board) -> Resource:
+    """The pins of an SPI target; selection is active low, and stays so."""
+    pins: Any = board.spi
+    directions = {"sck": "i", "mosi": "i", "cs_n": "i", "miso": "o", "irq": "o"}
+    signals = [
+        Subsignal(name, Pins(getattr(pins, name), dir=direction, conn=pins.connector))
+        for name, direction in directions.items()
+    ]
+    return Resource(SPI, 0, *signals, _LEVELS[board.family])
 
 
 def _show(m: Module, board: Board, platform, passed: Value, failed: Value) -> None:

@@ -1,6 +1,6 @@
 """ULX3S by Radiona: ECP5 of four sizes."""
 
-from .board import Board, Led
+from .board import Board, Led, SpiPins
 from .device import Device
 from .devices import LFE5U_12F, LFE5U_25F, LFE5U_45F, LFE5U_85F
 
@@ -18,6 +18,7 @@ def _ulx3s(size: str, device: Device) -> Board:
         platform=f"ulx3s:ULX3S_{size}_Platform",
         leds=(Led(resource="led", number=0), Led(resource="led", number=1), Led(resource="led", number=7)),
         programmer="openFPGALoader -b ulx3s",
+        spi=SpiPins(connector=("gpio", 0), sck="0+", mosi="1+", miso="2+", cs_n="3+", irq="4+"),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..loaded_memory import LoadedShape
 from .protocol import BUILD_ID_BYTES, MAX_WINDOW, VERSION
 
-__all__ = ["HostLinkParams", "bit_cycles_for"]
+__all__ = ["MIN_BIT_CYCLES", "HostLinkParams", "bit_cycles_for"]
 
 MIN_BIT_CYCLES = 4
 MAX_BIT_CYCLES = 1 << 16
@@ -23,7 +23,7 @@ class HostLinkParams:
     Attributes
     ----------
     bit_cycles : int
-        Clock cycles of a UART bit, 4 .. 65536.
+        Clock cycles of a UART bit, 4 .. 65536; other lines have no use for it.
     window : int
         Frames that each direction keeps, a power of two, 1 .. 64; a frame takes 256 bytes of memory.
     clock_hz : int
@@ -34,7 +34,7 @@ class HostLinkParams:
         Memories of the accelerator that the host loads (`hw.load_bus.loaded_shapes`).
     """
 
-    bit_cycles: int
+    bit_cycles: int = MIN_BIT_CYCLES
     window: int = 8
     clock_hz: int
     build_id: bytes

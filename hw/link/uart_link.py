@@ -1,7 +1,8 @@
-"""UART link: an accelerator behind two pins."""
+"""Links around an accelerator: what all of them share, and the UART, which is two pins."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from amaranth import Module, ResetInserter, Signal, Value
@@ -12,11 +13,11 @@ from .endpoint import LinkEndpoint
 from .params import HostLinkParams
 from .uart import UartReceiver, UartTransmitter
 
-__all__ = ["UartLink"]
+__all__ = ["AcceleratorLink", "UartLink"]
 
 
-class UartLink(wiring.Component):
-    """An accelerator whose streams are reached through a UART.
+class AcceleratorLink(wiring.Component):
+    """An accelerator whose streams are reached through pins; what the pins do is up to `line`.
 
     Parameters
     ----------
@@ -24,32 +25,32 @@ class UartLink(wiring.Component):
         Has an input stream `events` and an output stream `out`; the two top bits of both payloads are
         `tick` and `last`. One without an input `reset` is given a reset of its clock domain.
     params : HostLinkParams
+    pins : mapping of str to member
 
     Ports
     -----
-    rx : in, tx : out, the pins
     active : out, for a cycle: a word came out of the accelerator
     failed : out, for a cycle: a damaged frame came
     """
 
-    rx: Signal
-    tx: Signal
     active: Signal
     failed: Signal
 
-    def __init__(self, accelerator: Any, params: HostLinkParams):
+    def __init__(self, accelerator: Any, params: HostLinkParams, pins: Mapping[str, Any]):
         self.accelerator = accelerator
         self.params = params
-        rx, tx = In(1, init=1), Out(1, init=1)  # pyright: ignore[reportCallIssue]
-        super().__init__({"rx": rx, "tx": tx, "active": Out(1), "failed": Out(1)})
+        super().__init__({**pins, "active": Out(1), "failed": Out(1)})
+
+    def line(self, m: Module, endpoint: LinkEndpoint) -> None:
+        """Connect the endpoint's `line_i`, `line_o` and `line_error` to the pins."""
+        raise NotImplementedError
 
     def elaborate(self, platform):
         m = Module()
         accelerator = self.accelerator
         event, out = Value.cast(accelerator.events.payload), Value.cast(accelerator.out.payload)
         m.submodules.endpoint = endpoint = LinkEndpoint(self.params, event_bits=len(event), out_bits=len(out))
-        m.submodules.receiver = receiver = UartReceiver(bit_cycles=self.params.bit_cycles)
-        m.submodules.transmitter = transmitter = UartTransmitter(bit_cycles=self.params.bit_cycles)
+        self.line(m, endpoint)
         if "reset" in accelerator.signature.members:
             m.submodules.accelerator = accelerator
             m.d.comb += accelerator.reset.eq(endpoint.reset)
@@ -57,12 +58,7 @@ class UartLink(wiring.Component):
             m.submodules.accelerator = ResetInserter(endpoint.reset)(accelerator)
         if "load" in accelerator.signature.members:
             wiring.connect(m, endpoint.load, accelerator.load)
-        wiring.connect(m, receiver.o, endpoint.line_i)
-        wiring.connect(m, endpoint.line_o, transmitter.i)
         m.d.comb += [
-            receiver.rx.eq(self.rx),
-            self.tx.eq(transmitter.tx),
-            endpoint.line_error.eq(receiver.framing_error),
             self.failed.eq(endpoint.link.bad),
             self.active.eq(endpoint.out.valid & endpoint.out.ready),
             event.eq(endpoint.events.payload),
@@ -73,3 +69,31 @@ class UartLink(wiring.Component):
             accelerator.out.ready.eq(endpoint.out.ready),
         ]
         return m
+
+
+class UartLink(AcceleratorLink):
+    """An accelerator whose streams are reached through a UART.
+
+    Ports, beside those of `AcceleratorLink`
+    -----
+    rx : in, tx : out, the pins
+    """
+
+    rx: Signal
+    tx: Signal
+
+    def __init__(self, accelerator: Any, params: HostLinkParams):
+        rx, tx = In(1, init=1), Out(1, init=1)  # pyright: ignore[reportCallIssue]
+        super().__init__(accelerator, params, {"rx": rx, "tx": tx})
+
+    def line(self, m: Module, endpoint: LinkEndpoint) -> None:
+        """Bytes of the UART."""
+        m.submodules.receiver = receiver = UartReceiver(bit_cycles=self.params.bit_cycles)
+        m.submodules.transmitter = transmitter = UartTransmitter(bit_cycles=self.params.bit_cycles)
+        wiring.connect(m, receiver.o, endpoint.line_i)
+        wiring.connect(m, endpoint.line_o, transmitter.i)
+        m.d.comb += [
+            receiver.rx.eq(self.rx),
+            self.tx.eq(transmitter.tx),
+            endpoint.line_error.eq(receiver.framing_error),
+        ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from spikeloom.gen.manifest import build_id
 from spikeloom.gen.rtl import convert
 from spikeloom.hw.emitted import EmittedAccelerator
 from spikeloom.hw.link.params import HostLinkParams
+from spikeloom.hw.link.spi import MIN_SCK_CYCLES
+from spikeloom.hw.link.spi_link import SpiLink
 from spikeloom.hw.link.uart_link import UartLink
 from spikeloom.sim.bench.runner import build_bench, run_bench
 from spikeloom.sim.bench.streams import PERIOD_NS
@@ -62,3 +65,22 @@ def test_real_digits_on_the_pins_of_the_uart(digits, tmp_path):
     assert counters["event_words"] - counters["event_ticks"] == x.sum() + x[0].sum()
     assert not counters["bad_frames"] | counters["stray_frames"] | counters["line_errors"]
     assert seen["sent_again"] == seen["polls"] == seen["framing_errors"] == 0
+
+
+@pytest.mark.icarus
+def test_real_digits_on_the_pins_of_spi(digits, tmp_path):
+    """The same from a controller that somebody else wrote, at the fastest rate there is."""
+    if not find_spec("cocotbext") or not find_spec("cocotbext.spi"):
+        pytest.skip("cocotbext-spi is not installed")
+    params = HostLinkParams(window=4, clock_hz=100_000_000, build_id=build_id(digits.path))
+    link = SpiLink(EmittedAccelerator(digits.plan.accelerator), params)
+    x = load_samples(EXAMPLE / "digits_test.npz", shape=(64,), limit=3).x
+    job = {"sck_hz": 1e9 / PERIOD_NS / MIN_SCK_CYCLES}
+    found, seen = run_pins(link, digits, "cocotb_spi", x, job, tmp_path)
+    expected = run_engine("golden", digits, x).output
+    np.testing.assert_array_equal(found["output"], expected)
+    np.testing.assert_array_equal(found["again"], expected[:1])
+    counters = seen["counters"]
+    assert counters["event_words"] - counters["event_ticks"] == x.sum() + x[0].sum()
+    assert not counters["bad_frames"] | counters["stray_frames"] | counters["line_errors"]
+    assert seen["sent_again"] == seen["polls"] == seen["bad_frames"] == 0

@@ -64,7 +64,11 @@ def test_a_rate_that_no_clock_makes(cli, small):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (("--link", "spi"), "Link must be uart, not spi"),
+        (("--link", "usb"), "Link must be uart or spi, not usb"),
+        (
+            ("--link", "spi", "--board", "colorlight_5a75b"),
+            "Board colorlight_5a75b has no pins chosen for SPI; ",
+        ),
         (("--link", "uart", "--baud", 20_000_000), "Board ulx3s_85f: A clock of 25 MHz makes 6250000 baud"),
         (("--link", "uart", "--synth-only"), "Only a whole board has a link"),
         (("--link", "uart", "--board", "tinyfpga_bx"), "Board tinyfpga_bx has no UART; ulx3s_12f, "),

@@ -8,6 +8,7 @@ from spikeloom.hw.boards.registry import BOARDS
 from spikeloom.hw.boards.top import BoardTop, LinkTop
 from spikeloom.hw.emitted import EmittedAccelerator
 from spikeloom.hw.link.params import HostLinkParams
+from spikeloom.hw.link.spi_link import SpiLink
 from spikeloom.hw.link.uart_link import UartLink
 from spikeloom.hw.params import AcceleratorParams, ArrayParams, CoreParams, NeuronParams
 from spikeloom.hw.selftest import SelfTest, SelfTestParams
@@ -80,6 +81,19 @@ def test_block_ram_size():
     shapes = ((256, 16), (512, 8))
     device = Device(name="x", family=Family.ICE40, luts=1, ffs=1, block_rams=1, block_ram_shapes=shapes)
     assert device.block_rams_for(rows=300, row_bits=16) == 2
+
+
+def test_spi_reaches_the_pins(board):
+    params = HostLinkParams(window=2, clock_hz=12_000_000, build_id=bytes(16))
+    link = SpiLink(EmittedAccelerator(PARAMS), params)
+    if board.spi is None:
+        with pytest.raises(ValueError, match=f"Board {board.name} has no pins for SPI"):
+            LinkTop(board, link)
+        return
+    files = board.make_platform().prepare(LinkTop(board, link), "top", emit_src=False).files
+    text = files[CONSTRAINTS[board.family]]
+    for name in ("sck", "mosi", "miso", "cs_n", "irq"):
+        assert re.search(rf"(LOCATE COMP|set_io|IO_LOC) .*spikeloom_spi_0__{name}__io", text), name
 
 
 def test_link_reaches_the_pins(board):

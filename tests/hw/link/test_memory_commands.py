@@ -22,7 +22,7 @@ SHAPES = (
     LoadedShape(name="c", rows=20, bits=16),
 )
 PARAMS = HostLinkParams(
-    bit_cycles=4, window=2, clock_hz=12_000_000, build_id=bytes(range(16)), memories=SHAPES
+    bit_cycles=4, window=4, clock_hz=12_000_000, build_id=bytes(range(16)), memories=SHAPES
 )
 
 
