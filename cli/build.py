@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from ..gen.errors import UserError
 from ..sim.terminal import FOUND, errors, output
 from .app import Dir, Json, app, save
 
-__all__ = ["boards", "build"]
+__all__ = ["boards", "build", "link"]
 
 
 @app.command()
@@ -51,6 +52,24 @@ def build(
     output.print(build_screen(result))
     save(json_file, result.as_json())
     raise typer.Exit(FOUND if result.timing_met is False else 0)
+
+
+@app.command()
+def link(
+    directory: Dir,
+    clock_mhz: Annotated[float, typer.Option(min=0.1, max=1000, help="Of clk.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="OUT", help="Default: link in DIR.")
+    ] = None,
+    link: Annotated[str, typer.Option(help="uart or spi.")] = "uart",
+    baud: Annotated[int, typer.Option(min=1, help="Of the UART.")] = 1_000_000,
+) -> None:
+    """Write the accelerator behind its link as plain Verilog, for a board and a flow of your own."""
+    from ..firmware.link_verilog import TOP, write_link_verilog
+    from ..gen.build_dir import read_build
+
+    path = write_link_verilog(read_build(directory), out, link=link, clock_mhz=clock_mhz, baud=baud)
+    output.print(f"Verilog of {TOP} and what it reads -> {path}", highlight=False)
 
 
 @app.command()

@@ -47,6 +47,8 @@ def test_every_verb_is_described(cli) -> None:
         "verify",
         "build",
         "load",
+        "link",
+        "flash",
         "run",
         "firmware",
         "encode",

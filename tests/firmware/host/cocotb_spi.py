@@ -76,7 +76,7 @@ class SpiPort:
 
 @cocotb.test()
 async def run_host(dut):
-    """Run the job's samples as `spikeloom run` does, then step by step; leave what came back."""
+    """Run the job's samples as `spikeloom run` does; leave what came back."""
     folder = Path(os.environ["SPIKELOOM_JOB"])
     job = json.loads((folder / "job.json").read_text())
     build = read_build(job["build"])
@@ -87,13 +87,9 @@ async def run_host(dut):
     @bridge
     def host():
         with BoardLink(port, build, options=OPTIONS) as board:
-            output = board.run(x)
-            for step, counts in enumerate(x[0]):
-                board.send_step(counts, last=step == len(x[0]) - 1)
-            again = board.read(len(x[0]))
-            return output, again, board.counters(), board.statistics
+            return board.run(x), board.counters(), board.statistics
 
-    output, again, counters, statistics = await host()
-    np.savez(folder / "result.npz", output=output, again=again)
+    output, counters, statistics = await host()
+    np.savez(folder / "result.npz", output=output)
     seen = {"counters": counters, "sent_again": statistics.sent_again, "polls": statistics.polls}
     (folder / "result.json").write_text(json.dumps({**seen, "bad_frames": statistics.bad_frames}))
