@@ -25,6 +25,10 @@ def build(
         ),
     ] = None,
     baud: Annotated[int, typer.Option(min=1, help="Of the UART.")] = 1_000_000,
+    clock_mhz: Annotated[
+        str | None,
+        typer.Option(help="auto: as fast as it goes, by the PLL; or a number. Default: the board's."),
+    ] = None,
     synth_only: Annotated[bool, typer.Option("--synth-only", help="Count the accelerator alone.")] = False,
     seed: Annotated[int, typer.Option(help="Of place and route.")] = 1,
     json_file: Json = None,
@@ -45,6 +49,7 @@ def build(
             board=target,
             link=link,
             baud=baud,
+            clock=clock_mhz,
             synth_only=synth_only,
             seed=seed,
             progress=show,

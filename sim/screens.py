@@ -191,6 +191,7 @@ def build_screen(result: BuildResult) -> Group:
         "flip-flops": result.ffs,
         "block RAMs": result.block_rams,
         "DSPs": result.dsps,
+        "clock": f"{result.clock_mhz:g} MHz{'' if result.pll is None else ', by the PLL'}",
         "fastest clock": "-" if result.fmax_mhz is None else f"{result.fmax_mhz:.1f} MHz",
         "critical path": result.critical_path or "-",
         "bitstream": short_path(result.bitstream),
@@ -207,7 +208,7 @@ def _shortfall(result: BuildResult) -> list[RenderableType]:
     return [
         Text(
             f"too slow: {result.board} runs at {result.clock_mhz:g} MHz, the design reaches "
-            f"{result.fmax_mhz:.1f} MHz",
+            f"{result.fmax_mhz:.1f} MHz; its slowest path: {result.critical_path or 'not reported'}",
             style="red",
         )
     ]

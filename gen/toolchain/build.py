@@ -18,6 +18,7 @@ from ...hw.load_bus import loaded_shapes
 from ..atomic_dir import replace_directory
 from ..build_dir import Build
 from ..errors import UserError
+from .clocks import AUTO, TRIES, faster, parse_clock, with_clock
 from .fit import check_fit, check_memory, out_of_room
 from .flows import FLOWS
 from .netlist import PASSES, apply_passes
@@ -52,7 +53,9 @@ class BuildResult:
     fmax_mhz : float or None
         Highest clock of the slowest clock domain; None without place and route.
     clock_mhz : float
-        Clock of the board.
+        Clock of the design.
+    pll : mapping or None
+        Setting of the PLL that makes it (`hw.boards.pll.Pll`); None: it is the oscillator's.
     timing_met : bool or None
         Whether `fmax_mhz` reaches it.
     critical_path : str or None
@@ -86,6 +89,7 @@ class BuildResult:
     seed: int | None
     passes: tuple[str, ...]
     bitstream: Path | None
+    pll: Mapping[str, Any] | None = None
     baud: int | None = None
     programmer: str
     tools: Mapping[str, str]
@@ -116,6 +120,7 @@ def build(
     board: str,
     link: str | None = None,
     baud: int = DEFAULT_BAUD,
+    clock: float | str | None = None,
     synth_only: bool = False,
     seed: int = 1,
     engine: YosysEngine = "auto",
@@ -137,6 +142,8 @@ def build(
         What the accelerator's streams are reached by; None: nothing, a self-test plays a stored sample.
     baud : int
         Of the UART.
+    clock : float, "auto" or None
+        MHz, or the fastest PLL setting below what the design reaches, with a margin; None: the oscillator's.
     seed : int
         Seed of place and route.
     engine : {"auto", "pyosys", "yowasp"}
@@ -156,19 +163,45 @@ def build(
     check_memory(params, target)
     if synth_only and link is not None:
         raise UserError("Only a whole board has a link: give --link or --synth-only, not both")
-    top = board_top(build, target, link=link, baud=baud) if not synth_only else None
+    if synth_only and clock is not None:
+        raise UserError("Only a whole board has a clock: give --clock-mhz or --synth-only, not both")
+    clock = parse_clock(clock)
+    if isinstance(clock, float):
+        target = with_clock(target, clock)
+    if not synth_only:
+        board_top(build, target, link=link, baud=baud)  # finds what cannot be before anything runs
     started = time.monotonic()
     path = build.path / "board" / f"{target.name}{'-synth' if synth_only else f'-{link}' if link else ''}"
     with replace_directory(path, ours=_is_result, what=f"the board build {target.name}") as folder:
-        if top is None:
+        if synth_only:
             result = _synth_only(build, target, folder, engine=engine, progress=progress)
         else:
-            result = _bitstream(build, target, top, folder, seed=seed, engine=engine, progress=progress)
+
+            def attempt(board: Board) -> BuildResult:
+                top = board_top(build, board, link=link, baud=baud)
+                return _bitstream(build, board, top, folder, seed=seed, engine=engine, progress=progress)
+
+            result = _as_fast_as_it_goes(target, attempt) if clock == AUTO else attempt(target)
             result = replace(result, top=link or "board", baud=baud if link == "uart" else None)
         result = replace(result, wall_s=round(time.monotonic() - started, 3))
         text = json.dumps(result.as_json(), indent=2)
         (folder / RESULT).write_text(text + "\n", encoding="utf-8")
     return replace(result, bitstream=result.bitstream and path / result.bitstream)
+
+
+def _as_fast_as_it_goes(board: Board, attempt: Callable[[Board], BuildResult]) -> BuildResult:
+    """Build with the oscillator's clock, then with the PLL set by what that reached, or less if missed."""
+    result = attempt(board)
+    fmax, missed = result.fmax_mhz or 0.0, False
+    for _ in range(TRIES):
+        clocked = faster(board, fmax)
+        if clocked is None:
+            break
+        found = attempt(clocked)
+        if found.timing_met:
+            return found
+        fmax, missed = min(fmax, found.fmax_mhz or 0.0), True
+    return attempt(board) if missed else result
 
 
 def _synth_only(
@@ -286,8 +319,9 @@ def _result(
         top=top,
         **asdict(resources),
         fmax_mhz=None if fmax is None else round(fmax, 2),
-        clock_mhz=board.clock_mhz,
-        timing_met=None if fmax is None else fmax >= board.clock_mhz,
+        clock_mhz=board.design_mhz,
+        pll=None if board.pll is None else asdict(board.pll),
+        timing_met=None if fmax is None else fmax >= board.design_mhz,
         critical_path=None if path is None else str(path),
         seed=None,
         passes=(),

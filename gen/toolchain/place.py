@@ -70,6 +70,7 @@ def place_and_route(
         *("--seed", str(seed)),
         *("--report", REPORT),
         "--timing-allow-fail",
+        *(("--freq", f"{board.design_mhz:g}") if board.pll is not None else ()),
     ]
     run = run_tool(flow.placer, options, cwd=cwd, step="place and route", on_line=on_line)
     (cwd / "nextpnr.log").write_text(run.output, encoding="utf-8")

@@ -62,7 +62,7 @@ def link_params(build: Build, board: Board, *, baud: int | None = None) -> HostL
     UserError
         The board's clock cannot make this rate.
     """
-    clock_hz = round(board.clock_mhz * 1e6)
+    clock_hz = round(board.design_mhz * 1e6)
     try:
         bit_cycles = MIN_BIT_CYCLES if baud is None else bit_cycles_for(clock_hz, baud)
     except ValueError as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .device import Device, Family
+from .pll import Pll
 
 __all__ = ["Board", "Led", "SpiPins"]
 
@@ -54,7 +55,7 @@ class Board:
     package, speed : str
         As nextpnr names them (`speed` is empty where a device has one grade).
     clock_mhz : float
-        Frequency of the oscillator that drives the design.
+        Frequency of the oscillator.
     platform : str
         ``module:class`` in amaranth-boards.
     leds : tuple of Led
@@ -65,6 +66,8 @@ class Board:
         Pins of an SPI target; None: none were chosen on this board.
     programmer : str
         Command that loads a bitstream, which is its last argument.
+    pll : Pll or None
+        Makes the design's clock; None: the oscillator drives it.
     """
 
     name: str
@@ -78,6 +81,12 @@ class Board:
     speed: str = ""
     uart: int | None = 0
     spi: SpiPins | None = None
+    pll: Pll | None = None
+
+    @property
+    def design_mhz(self) -> float:
+        """Clock of the design."""
+        return self.clock_mhz if self.pll is None else self.pll.output_mhz
 
     @property
     def family(self) -> Family:

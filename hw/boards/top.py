@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from amaranth import Elaboratable, Module, Signal, Value
+from amaranth import ClockDomain, Elaboratable, Module, Signal, Value
 from amaranth.build import Attrs, Pins, Resource, Subsignal
 from amaranth.build.res import ResourceError
 from amaranth.lib import io
@@ -15,6 +15,7 @@ from ..link.uart_link import UartLink
 from ..selftest import SelfTest
 from .board import Board
 from .lights import StatusLights
+from .pll import ClockGenerator
 
 __all__ = ["BoardTop", "LinkTop"]
 
@@ -35,6 +36,7 @@ class BoardTop(Elaboratable):
 
     def elaborate(self, platform):
         m = Module()
+        _clock(m, self.board)
         m.submodules.selftest = self.selftest
         _show(m, self.board, platform, self.selftest.passed, self.selftest.failed)
         return m
@@ -56,6 +58,7 @@ class LinkTop(Elaboratable):
 
     def elaborate(self, platform):
         m = Module()
+        _clock(m, self.board)
         m.submodules.link = link = self.link
         if isinstance(link, UartLink):
             pins = platform.request("uart", self.board.uart, dir="-")
@@ -88,6 +91,13 @@ def _spi_resource(board: Board) -> Resource:
     return Resource(SPI, 0, *signals, _LEVELS[board.family])
 
 
+def _clock(m: Module, board: Board) -> None:
+    """The PLL where there is one; else the platform gives the oscillator's clock."""
+    if board.pll is not None:
+        m.domains.sync = ClockDomain()
+        m.submodules.clock = ClockGenerator(board.pll)
+
+
 def _show(m: Module, board: Board, platform, passed: Value, failed: Value) -> None:
     """Show it on the LEDs, except those that share a pin with what is already in use."""
     ports = {}
@@ -99,7 +109,7 @@ def _show(m: Module, board: Board, platform, passed: Value, failed: Value) -> No
     leds = [led for led in board.leds if ports[led.resource, led.number] is not None]
     if not leds:
         return
-    clock_hz = round(board.clock_mhz * 1e6)
+    clock_hz = round(board.design_mhz * 1e6)
     m.submodules.lights = lights = StatusLights(count=len(leds), clock_hz=clock_hz)
     m.d.comb += [lights.passed.eq(passed), lights.failed.eq(failed)]
     for number, led in enumerate(leds):
