@@ -27,6 +27,7 @@ SECTIONS = {
     "bound": "memory_bound.py",
     "resources": "resources.py",
     "golden": "golden_speed.py",
+    "forms": "mnist_forms.py",
 }
 
 
