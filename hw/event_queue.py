@@ -6,19 +6,20 @@ from typing import Any
 
 from amaranth import Module
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
+
+from .fifo import Fifo
 
 __all__ = ["EventQueue"]
 
 
 class EventQueue(wiring.Component):
-    """FIFO of `depth` stream payloads; a token leaves `LATENCY_CYCLES` after it came, at the earliest.
+    """FIFO of `depth` stream payloads or more; a token leaves `LATENCY_CYCLES` after it came, at the earliest.
 
     With a depth of 4 or more it carries a token every cycle.
     """
 
-    LATENCY_CYCLES = 2
+    LATENCY_CYCLES = Fifo.LATENCY_CYCLES
 
     i: Any
     o: Any
@@ -30,7 +31,7 @@ class EventQueue(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.fifo = fifo = SyncFIFOBuffered(width=self.payload.size, depth=self.depth)
+        m.submodules.fifo = fifo = Fifo(width=self.payload.size, depth=self.depth)
         m.d.comb += [
             fifo.w_data.eq(self.i.payload),
             fifo.w_en.eq(self.i.valid),

@@ -85,9 +85,10 @@ class _Lane:
         return self.p.register(lambda a, b: a + b, a, b, name=name)
 
     def compare(self, v: Staged, name: str) -> Staged:
+        # the sign of a difference: one carry chain, where a comparison would also look for zero
         greater = self.params.compare is Compare.GT
         return self.p.register(
-            lambda v, t: v > t if greater else v >= t, v, self.word("threshold"), name=name
+            lambda v, t: (t - v)[-1] if greater else ~(v - t)[-1], v, self.word("threshold"), name=name
         )
 
     def synapse(self) -> tuple[Staged, Staged | None]:

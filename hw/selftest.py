@@ -12,10 +12,10 @@ from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from .fifo import Fifo
 from .params import bits_for_unsigned
 
 __all__ = [
@@ -105,7 +105,7 @@ class TokenPlayer(wiring.Component):
         m.submodules.rom = rom = Memory(
             shape=unsigned(self.width), depth=len(rows), init=rows, attrs={"rom_style": "block"}
         )
-        m.submodules.fifo = fifo = SyncFIFOBuffered(width=self.width, depth=self._DEPTH)
+        m.submodules.fifo = fifo = Fifo(width=self.width, depth=self._DEPTH)
         read = rom.read_port()
 
         # Every stage is a register, so that the player never limits the clock of what it tests.
@@ -122,8 +122,12 @@ class TokenPlayer(wiring.Component):
             arrived.eq(fetched),
             word.eq(read.data),
         ]
+        end = Signal(init=len(self.tokens) == 1)  # the address is that of the last token
         with m.If(room):
-            m.d.sync += address.eq(Mux(address == len(self.tokens) - 1, 0, address + 1))
+            m.d.sync += [
+                address.eq(Mux(end, 0, address + 1)),
+                end.eq(address == len(self.tokens) - 2 if len(self.tokens) > 1 else 1),
+            ]
         m.d.comb += [
             fifo.w_data.eq(word),
             fifo.w_en.eq(arrived),

@@ -10,9 +10,9 @@ from typing import Any
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.hdl import Shape
 from amaranth.lib import data, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
+from .fifo import Fifo
 from .params import bits_for_unsigned
 from .signatures import event_stream, value_stream
 
@@ -60,7 +60,7 @@ class Serialiser(wiring.Component):
     """
 
     SWEEPS = 2
-    LATENCY_CYCLES = 4  # from a strobe to its first token on `out`, when nothing waits
+    LATENCY_CYCLES = 5  # from a strobe to its first token on `out`, when nothing waits
     DEEP_GROUPS = 32  # of a sweep; a queue for more is block RAM, and gets a register behind it
 
     strobe: Signal
@@ -114,15 +114,13 @@ class Serialiser(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.queue = queue = SyncFIFOBuffered(
-            width=self.entry.size, depth=max(2, self.SWEEPS * self.groups)
-        )
+        m.submodules.queue = queue = Fifo(width=self.entry.size, depth=max(2, self.SWEEPS * self.groups))
         self._push(m, queue)
         step_sent = self._scan(m, queue)
         self._credit(m, step_sent)
         return m
 
-    def _push(self, m: Module, queue: SyncFIFOBuffered) -> None:
+    def _push(self, m: Module, queue: Fifo) -> None:
         entry = Signal(self.entry)
         mask = self.mask & self.last.replicate(self.lanes) if self.only_last else self.mask
         m.d.comb += [
@@ -130,15 +128,17 @@ class Serialiser(wiring.Component):
             entry.base.eq(self.group if _aligned(self.lanes) else self.group * self.lanes),
             entry.final.eq(self.final),
             entry.last.eq(self.last),
-            queue.w_data.eq(entry),
-            queue.w_en.eq(self.strobe & (self.final | mask.any())),
         ]
+        # registers, for the clock rate: the neurons are far away; only what writes needs a reset
+        pushed, push = Signal(self.entry, reset_less=True), Signal()
+        m.d.sync += [pushed.eq(entry), push.eq(self.strobe & (self.final | mask.any()))]
+        m.d.comb += [queue.w_data.eq(pushed), queue.w_en.eq(push)]
         if self.value is not None:
             m.d.comb += entry["values"].eq(self.values)
         if self.spike_bits > 1:
             m.d.comb += entry["counts"].eq(self.counts)
 
-    def _scan(self, m: Module, queue: SyncFIFOBuffered) -> Value:
+    def _scan(self, m: Module, queue: Fifo) -> Value:
         """Send the lowest lane that is left, or the tick; one token a cycle."""
         entry = Signal(self.entry, reset_less=True)  # mask: the lanes that are left
         live, finish = Signal(), Signal()
@@ -165,7 +165,7 @@ class Serialiser(wiring.Component):
             m.d.sync += self._count_down(entry, lowest)
         return live & room & finish & entry.final
 
-    def _oldest(self, m: Module, queue: SyncFIFOBuffered, load: Value) -> tuple[Any, Value]:
+    def _oldest(self, m: Module, queue: Fifo, load: Value) -> tuple[Any, Value]:
         """Oldest group in the queue, and whether there is one; it is taken with `load`."""
         if not self.deep_cycles(self.groups):
             m.d.comb += queue.r_en.eq(load)

@@ -1,0 +1,45 @@
+"""The FIFO beside a list: order, room, latency, whatever the traffic."""
+
+import random
+
+import pytest
+from amaranth.sim import Simulator
+from spikeloom.hw.fifo import Fifo
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4, 16, 17, 64])
+@pytest.mark.parametrize(("writing", "reading"), [(1.0, 1.0), (0.5, 0.5), (0.9, 0.2), (0.2, 0.9)])
+def test_equals_a_list(depth, writing, reading):
+    rng = random.Random(f"{depth} {writing}")
+    fifo = Fifo(width=8, depth=depth)
+    assert fifo.depth >= depth
+    held, most, done = [], 0, 0
+
+    async def bench(ctx):
+        nonlocal most, done
+        for cycle in range(600):
+            put, take, word = rng.random() < writing, rng.random() < reading, rng.randrange(256)
+            ctx.set(fifo.w_en, put)
+            ctx.set(fifo.w_data, word)
+            ctx.set(fifo.r_en, take)
+            room, there, oldest = (ctx.get(port) for port in (fifo.w_rdy, fifo.r_rdy, fifo.r_data))
+            if there:
+                assert oldest == held[0][0]
+            assert there == (bool(held) and held[0][1] + fifo.LATENCY_CYCLES <= cycle)
+            await ctx.tick()
+            if take and there:
+                held.pop(0)
+                done += 1
+            if put and room:
+                held.append((word, cycle))
+            most = max(most, len(held))
+            assert len(held) <= fifo.depth
+            assert room or len(held) >= fifo.depth - 2
+
+    simulator = Simulator(fifo)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert done > 80
+    if writing > reading:
+        assert most >= depth
