@@ -14,7 +14,7 @@ __all__ = ["EventQueue"]
 
 
 class EventQueue(wiring.Component):
-    """FIFO of `depth` stream payloads or more; a token leaves `LATENCY_CYCLES` after it came, at the earliest.
+    """FIFO of `depth` payloads or more; a token leaves `LATENCY_CYCLES` after it came, at the earliest.
 
     With a depth of 4 or more it carries a token every cycle.
     """

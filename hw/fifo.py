@@ -15,7 +15,8 @@ class Fifo(wiring.Component):
 
     Ports
     -----
-    w_data, w_en, w_rdy : write `w_data` in a cycle with `w_en` and `w_rdy`
+    w_data, w_en, w_rdy : write `w_data` in a cycle with `w_en` and `w_rdy`, which knows of words that were
+        taken a cycle late
     r_data, r_en, r_rdy : `r_data` is the oldest word while `r_rdy`; `r_en` takes it
     """
 
@@ -52,13 +53,14 @@ class Fifo(wiring.Component):
         bits = self.address_bits
         m.submodules.storage = storage = Memory(shape=unsigned(self.width), depth=1 << bits, init=[])
         write, read = storage.write_port(), storage.read_port()
-        # places, with a bit that tells a full memory from an empty one; the read place and the one behind it
+        # places, with a bit that tells a full memory from an empty one, and those behind them
         produce, consume = Signal(bits + 1), Signal(bits + 1)
-        following = Signal(bits + 1, init=1)
+        succeeding, following = Signal(bits + 1, init=1), Signal(bits + 1, init=1)
+        full = Signal()  # as far as was known a cycle ago
         there, put, take = Signal(), Signal(), Signal()
         m.d.comb += [
-            self.w_rdy.eq(produce ^ consume != 1 << bits),
-            put.eq(self.w_en & self.w_rdy),
+            self.w_rdy.eq(~full),
+            put.eq(self.w_en & ~full),
             take.eq(there & (~self.r_rdy | self.r_en)),
             write.addr.eq(produce[:bits]),
             write.data.eq(self.w_data),
@@ -68,10 +70,12 @@ class Fifo(wiring.Component):
             self.r_data.eq(read.data),
         ]
         m.d.sync += [
-            produce.eq(produce + put),
+            full.eq((Mux(put, succeeding, produce) ^ consume) == 1 << bits),
             there.eq(put | Mux(take, produce != following, produce != consume)),
             self.r_rdy.eq(there | (self.r_rdy & ~self.r_en)),
         ]
+        with m.If(put):
+            m.d.sync += [produce.eq(succeeding), succeeding.eq(succeeding + 1)]
         with m.If(take):
             m.d.sync += [consume.eq(following), following.eq(following + 1)]
         return m

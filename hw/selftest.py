@@ -170,12 +170,14 @@ class SignatureChecker(wiring.Component):
         right, wrong, late = Signal(), Signal(), Signal()
 
         # Not always ready, or synthesis would remove the accelerator's back-pressure: a cycle off a sample.
-        m.d.comb += self.i.ready.eq(~done)
+        ready = Signal(init=1)  # not `done`, from a register of its own: the way into the accelerator is long
+        m.d.comb += self.i.ready.eq(ready)
         tick = self.i.payload[-2]  # nothing but its `last` means anything then
         m.d.sync += [
             valid.eq(self.i.valid & self.i.ready),
             word.eq(Cat(self.i.payload[:-2] & ~tick.replicate(self.width - 2), self.i.payload[-2:])),
             done.eq(valid & word[-2:].all()),
+            ready.eq(~(valid & word[-2:].all())),
         ]
         with m.If(done | valid):
             # `done` and a word of the next sample can meet: that word starts from the seed.
