@@ -129,23 +129,25 @@ class _Accumulators(wiring.Component):
     def _addends(self) -> list[Value]:
         return addends(self.row, self.params)
 
-    def _control(self, m: Module) -> tuple[Signal, Signal, Signal, Signal]:
-        """Sweep counter: running, number of the group, zero and last of the step that is swept."""
+    def _control(self, m: Module) -> tuple[Signal, Signal, Signal, Signal, Signal]:
+        """Sweep counter: running, number of the group, whether it is final, zero and last of the step."""
         waiting, running = Signal(), Signal()
         number = Signal(range(max(2, self.sweep_groups)))
         zero, last = Signal(), Signal()
-        final = number == self.sweep_groups - 1
+        final = Signal(init=self.sweep_groups == 1)  # a register, for the clock rate
         m.d.comb += [
             self.start.eq(waiting & self.sweep_ready & ~running),
             self.free.eq(running & (number == self._early_free)),
         ]
         with m.If(running):
             m.d.sync += [running.eq(~final), number.eq(Mux(final, 0, number + 1))]
+            if self.sweep_groups > 1:
+                m.d.sync += final.eq(number == self.sweep_groups - 2)
         with m.If(self.start):
             m.d.sync += [waiting.eq(0), running.eq(1)]
         with m.If(self.swap):
             m.d.sync += [waiting.eq(1), zero.eq(self.swap_zero), last.eq(self.swap_last)]
-        return running, number, zero, last
+        return running, number, final, zero, last
 
 
 class RegisterAccumulators(_Accumulators):
@@ -163,7 +165,7 @@ class RegisterAccumulators(_Accumulators):
 
     def _drain(self, m: Module, accs: Value) -> None:
         """Copy the accumulators of a step with `swap`, and sweep them."""
-        running, number, _, last = self._control(m)
+        running, number, final, _, last = self._control(m)
         drained = drain(
             m,
             load=self.swap,
@@ -172,7 +174,7 @@ class RegisterAccumulators(_Accumulators):
             groups=self.sweep_groups,
             width=self.update_lanes * self.params.acc_bits,
         )
-        control = Cat(running, number == self.sweep_groups - 1, last, number)
+        control = Cat(running, final, last, number)
         for cycle in range(drain_cycles(self.sweep_groups)):
             held = Signal(len(control), name=f"swept_{cycle}")
             m.d.sync += held.eq(control)
@@ -271,14 +273,14 @@ class MemoryAccumulators(_Accumulators):
         return found
 
     def _sweep(self, m: Module, memory: Memory, bank: Signal) -> None:
-        running, number, zero, last = self._control(m)
-        part, word = sweep_position(m, self, running, number)
+        running, number, final, zero, last = self._control(m)
+        part, word = sweep_position(m, self, running, final)
         read = memory.read_port()
         m.d.comb += read.addr.eq(Cat(word, ~bank))
         word_bits = self.params.lanes * self.params.acc_bits
         raw = Signal(word_bits, reset_less=True)  # nothing before it: it can be the RAM's own register
         m.d.sync += raw.eq(read.data)
-        control = Cat(running, part == 0, zero, number == self.sweep_groups - 1, last, number)
+        control = Cat(running, part == 0, zero, final, last, number)
         for cycle in range(_READ_CYCLES):
             held = Signal(len(control), name=f"swept_{cycle}")
             m.d.sync += held.eq(control)
@@ -298,14 +300,14 @@ class MemoryAccumulators(_Accumulators):
         m.d.comb += self.sweep.accs.eq(current[:width])
 
 
-def sweep_position(m: Module, accumulators: Any, running: Signal, number: Signal) -> tuple[Signal, Signal]:
-    """Part within the memory word, and the word, of the group that a sweep reads."""
+def sweep_position(m: Module, accumulators: Any, running: Signal, final: Value) -> tuple[Signal, Signal]:
+    """Part within the memory word, and the word, of the group that a sweep reads; `final`: it is the last."""
     part = Signal(range(max(2, accumulators.parts)))
     word = Signal(bits_for_unsigned(accumulators.params.groups - 1))
     with m.If(running):
         m.d.sync += part.eq(part + 1)
         with m.If(part == accumulators.parts - 1):
             m.d.sync += [part.eq(0), word.eq(word + 1)]
-        with m.If(number == accumulators.sweep_groups - 1):
+        with m.If(final):
             m.d.sync += [part.eq(0), word.eq(0)]
     return part, word

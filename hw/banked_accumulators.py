@@ -94,7 +94,7 @@ class BankedAccumulators(wiring.Component):
         with m.If(self.swap):
             m.d.sync += bank.eq(~bank)
         running, number, last = self._control(m)
-        part, word = sweep_position(m, self, running, number)
+        part, word = sweep_position(m, self, running, number == self.sweep_groups - 1)
         reads, writes = self._banks(m, bank, word)
         touched = self._touched(m, bank, word, running & (part == 0))
         self._add(m, bank, reads, writes, touched)

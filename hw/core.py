@@ -113,12 +113,11 @@ class Core(wiring.Component):
     def _gap_over(self, m: Module) -> Signal:
         """The neurons have written what a new sweep reads."""
         left = Signal(range(max(2, self.lif.gap_cycles)))
-        over = Signal()
-        m.d.comb += over.eq(left == 0)
+        over = Signal(init=1)  # none is left; a register, for the clock rate
         with m.If(self.array.start):
-            m.d.sync += left.eq(self.lif.gap_cycles - 1)
+            m.d.sync += [left.eq(self.lif.gap_cycles - 1), over.eq(self.lif.gap_cycles == 1)]
         with m.Elif(~over):
-            m.d.sync += left.eq(left - 1)
+            m.d.sync += [left.eq(left - 1), over.eq(left == 1)]
         return over
 
     def _send(self, m: Module) -> None:
