@@ -168,8 +168,8 @@ def build(
     clock = parse_clock(clock)
     if isinstance(clock, float):
         target = with_clock(target, clock)
-    if not synth_only:
-        board_top(build, target, link=link, baud=baud)  # finds what cannot be before anything runs
+    # made first, since it finds what cannot be before anything runs
+    ready = [] if synth_only else [board_top(build, target, link=link, baud=baud)]
     started = time.monotonic()
     path = build.path / "board" / f"{target.name}{'-synth' if synth_only else f'-{link}' if link else ''}"
     with replace_directory(path, ours=_is_result, what=f"the board build {target.name}") as folder:
@@ -178,7 +178,7 @@ def build(
         else:
 
             def attempt(board: Board) -> BuildResult:
-                top = board_top(build, board, link=link, baud=baud)
+                top = ready.pop() if ready else board_top(build, board, link=link, baud=baud)
                 return _bitstream(build, board, top, folder, seed=seed, engine=engine, progress=progress)
 
             result = _as_fast_as_it_goes(target, attempt) if clock == AUTO else attempt(target)
