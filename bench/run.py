@@ -23,6 +23,7 @@ SECTIONS = {
     "mnist": "mnist_rtl.py",
     "networks": "networks.py",
     "link": "link_faults.py",
+    "link_builds": "link_builds.py",
     "activity": "activity.py",
     "bound": "memory_bound.py",
     "resources": "resources.py",

@@ -145,16 +145,21 @@ class Inbox(wiring.Component):
         offset, fetched, done = Signal(8), Signal(), Signal()
         info: Any = kept[consumed[:slot_bits]]
         waiting = consumed != self.expected
-        last = offset == info[:8] - 1
+        last, tokens = Signal(), Signal()
         m.d.comb += [
             read.addr.eq(Cat(offset, consumed[:slot_bits])),
             self.o.valid.eq(fetched),
             self.o.payload.data.eq(read.data),
-            self.o.payload.tokens.eq(info[8]),
+            self.o.payload.tokens.eq(tokens),
             self.o.payload.last.eq(last),
             done.eq((fetched & self.o.ready & last) | (waiting & (info[:8] == 0))),
         ]
-        m.d.sync += fetched.eq(waiting & (info[:8] != 0))
+        # With the byte: what follows decides by them, up to the outbox.
+        m.d.sync += [
+            fetched.eq(waiting & (info[:8] != 0)),
+            last.eq(offset == info[:8] - 1),
+            tokens.eq(info[8]),
+        ]
         with m.If(fetched & self.o.ready):
             m.d.sync += [fetched.eq(0), offset.eq(offset + 1)]
         with m.If(done):
