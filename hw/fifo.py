@@ -70,7 +70,7 @@ class Fifo(wiring.Component):
             self.r_data.eq(read.data),
         ]
         m.d.sync += [
-            full.eq((Mux(put, succeeding, produce) ^ consume) == 1 << bits),
+            full.eq(Mux(put, (succeeding ^ consume) == 1 << bits, (produce ^ consume) == 1 << bits)),
             there.eq(put | Mux(take, produce != following, produce != consume)),
             self.r_rdy.eq(there | (self.r_rdy & ~self.r_en)),
         ]
