@@ -31,6 +31,7 @@ from spikeloom.gen.resources.model import COEFFICIENTS
 from spikeloom.gen.rtl import convert
 from spikeloom.gen.toolchain.ecp5 import CHAIN_LUTS, carry_chains
 from spikeloom.gen.toolchain.flows import FLOWS
+from spikeloom.gen.toolchain.ice40 import logic_cells
 from spikeloom.gen.toolchain.process import run_tool, tool_version
 from spikeloom.gen.toolchain.resources import count_resources
 from spikeloom.gen.toolchain.synthesis import synthesise
@@ -77,6 +78,10 @@ def block_counts(module: Mapping[str, Any], family: Family) -> dict[tuple[str, s
     weights: dict[str, Any] = {kind: dict(FLOWS[family].cells[kind]) for kind in KINDS}
     logic = {cell: luts for cell, luts in weights["luts"].items() if not re.search("DPR16|RAM16", cell)}
     weights["luts"] = {**logic, "chain": CHAIN_LUTS}
+    if family is Family.ICE40:
+        for name in logic_cells(module):
+            cells[block_of(name)]["logic cell"] += 1
+        weights["luts"] = {"logic cell": 1}
     return {
         key: {kind: getattr(count_resources(found, weights), kind) for kind in KINDS}
         for key, found in cells.items()

@@ -34,6 +34,13 @@ def compile_command(
         str | None, typer.Option(help="initialised, or loaded at run time (spikeloom load).")
     ] = None,
     readout: Annotated[str | None, typer.Option(help="auto, spikes, membrane, counts or class.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Choose lanes for latency, throughput, area or balanced.")
+    ] = None,
+    max_latency_us: Annotated[
+        float | None, typer.Option("--max-latency-us", help="Most microseconds a sample (--target).")
+    ] = None,
+    max_luts: Annotated[int | None, typer.Option("--max-luts", help="Most LUTs (--target).")] = None,
     board: Annotated[str | None, typer.Option(help="Check that it fits (spikeloom boards).")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Build probe ports in.")] = False,
     calibrate: Annotated[Path | None, typer.Option(metavar="DATA.npz", help="Calibration set.")] = None,
@@ -54,6 +61,9 @@ def compile_command(
             "update_lanes": _number(update_lanes),
             "weights": weights,
             "readout": readout,
+            "target": target,
+            "max_latency_us": max_latency_us,
+            "max_luts": max_luts,
             "board": board,
             "debug": debug or None,
         },

@@ -30,9 +30,8 @@ readout
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,120 +39,25 @@ from ..hw.boards.device import Device
 from ..hw.boards.registry import BOARDS
 from ..hw.conv_params import common_lanes
 from ..hw.params import AcceleratorParams, ArrayParams, CoreParams, ReadoutKind
-from .codec import decode, encode
 from .core_wiring import CoreWiring, input_channels, wire_cores
 from .delay_forms import DelayForm, delay_note
 from .errors import UserError
-from .input_form import InputForm, input_notes, input_value_bits, with_input_values
+from .input_form import input_notes, input_value_bits, with_input_values
 from .ir import QuantisedNetwork, QuantisedPopulation
 from .loading import WeightsForm, spram_lanes, with_loading
 from .names import unique_names
 from .neuron_order import in_hardware_order
+from .plan_options import AUTO, PlanOptions
 from .sparse_forms import SparseForm, StoredLinks, store_links
 
 __all__ = ["AUTO", "Plan", "PlanOptions", "for_loading", "make_plan"]
 
-AUTO = "auto"
 AUTO_LANES = 32
 AUTO_STEP = 4
 AUTO_UPDATE_LANES = 8
 AUTO_MAP_UPDATE_LANES = 16
 AUTO_SWEEP_CYCLES = 32
 SPARSE_LANES = (16, 8, 4, 2, 1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlanOptions:
-    """What a user may choose about the hardware.
-
-    Attributes
-    ----------
-    lanes : int or "auto"
-        Weights added a cycle in every array; a smaller fan-out takes fewer.
-    population_lanes : mapping of str to int
-        Lanes of single populations, 1 .. population size.
-    update_lanes : int or "auto"
-        Neurons updated a cycle, at most; the largest divisor of the lanes up to it is taken.
-    population_update_lanes : mapping of str to int
-        Update lanes of single populations, a divisor of their lanes.
-    delays : str
-        Where the delays of single synapses are: "array" (beside the weights), "lines" (a delay line for each
-        delay that occurs) or "auto", the cheaper of the two (gen/delay_forms.py).
-    sparse : str
-        Whether matrices are stored as row lists: "never", "always" or "auto", where that is cheaper
-        (gen/sparse_forms.py).
-    input_values : str
-        How a count above 1 enters: "events" (so many events), "values" (one token that carries it) or "auto"
-        (gen/input_form.py).
-    weights : str
-        "initialised" (in the bitstream) or "loaded" (written at run time, so that models of the same shape
-        can be exchanged; with a board that has SPRAM, large weight memories are in it).
-    readout : str
-        "auto" or a `ReadoutKind`.
-    count_bits : int
-        Width of a spike counter of the `counts` and `class` readouts, 1 .. 32.
-    debug : bool
-        Whether the probe outputs are built in.
-    board : str or None
-        Name of the board the network is meant for: its SPRAM is used where weights are loaded.
-    clock_mhz : float
-        Clock written into the generic constraints.
-    """
-
-    lanes: int | str = AUTO
-    population_lanes: Mapping[str, int] = field(default_factory=dict)
-    update_lanes: int | str = AUTO
-    population_update_lanes: Mapping[str, int] = field(default_factory=dict)
-    delays: str = AUTO
-    sparse: str = AUTO
-    input_values: str = AUTO
-    weights: str = WeightsForm.INITIALISED
-    readout: str = AUTO
-    count_bits: int = 16
-    debug: bool = False
-    board: str | None = None
-    clock_mhz: float = 100.0
-
-    def __post_init__(self) -> None:
-        for option in ("lanes", "update_lanes"):
-            _check_lanes(option, getattr(self, option))
-        for option in ("population_lanes", "population_update_lanes"):
-            for name, value in getattr(self, option).items():
-                _check_lanes(f"{option} of {name}", value, auto=False)
-        forms = (
-            ("delays", DelayForm),
-            ("sparse", SparseForm),
-            ("input_values", InputForm),
-            ("weights", WeightsForm),
-        )
-        for option, accepted in forms:
-            if getattr(self, option) not in tuple(accepted):
-                raise UserError(
-                    f"Option {option} must be one of {', '.join(accepted)}, not {getattr(self, option)}"
-                )
-        if self.readout not in (AUTO, *ReadoutKind):
-            raise UserError(
-                f"Option readout must be one of auto, {', '.join(ReadoutKind)}, not {self.readout}"
-            )
-        if not 1 <= self.count_bits <= 32:
-            raise UserError(f"Option count_bits must be between 1 and 32, not {self.count_bits}")
-        if not 0 < self.clock_mhz <= 10_000:
-            raise UserError(f"Option clock_mhz must be above 0 and at most 10000, not {self.clock_mhz}")
-
-    @classmethod
-    def from_table(cls, table: Mapping[str, Any]) -> PlanOptions:
-        """Options of a table as `tomllib` reads it; what it does not name has its default.
-
-        Raises
-        ------
-        UserError
-            An unknown key or a value that does not fit.
-        """
-        return decode(cls, {**encode(cls()), **table}, where="plan options")
-
-    def to_table(self) -> dict[str, Any]:
-        """Table that `from_table` reads."""
-        return encode(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,15 +177,6 @@ def _delay_notes(network: QuantisedNetwork, wirings: tuple[CoreWiring, ...]) -> 
         note = delay_note(network, population.name, form)
         if note is not None:
             yield note
-
-
-def _check_lanes(option: str, value: int | str, *, auto: bool = True) -> None:
-    if auto and value == AUTO:
-        return
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UserError(
-            f"Option {option} must be {'auto or ' if auto else ''}a number from 1 up, not {value}"
-        )
 
 
 def _check_populations(network: QuantisedNetwork) -> None:

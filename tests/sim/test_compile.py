@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,8 @@ from spikeloom.gen.build_dir import read_build
 from spikeloom.gen.errors import UserError
 from spikeloom.gen.plan import PlanOptions
 from spikeloom.gen.quantise import PopulationOptions, QuantiseOptions
+from spikeloom.gen.resources.model import predict_resources
+from spikeloom.hw.boards.registry import BOARDS
 from spikeloom.sim.compile import CompileOptions, compile_model
 from spikeloom.sim.compile_options import read_options
 from spikeloom.sim.data import load_samples
@@ -69,12 +71,42 @@ def test_without_calibration_there_is_seeded_random_input(small: Small, tmp_path
     assert one.read_bytes() == two.read_bytes()
 
 
+def test_a_target_chooses_lanes_and_can_be_read_back(small: Small, tmp_path: Path) -> None:
+    plan = PlanOptions(board="ulx3s_85f", target="latency")
+    options = CompileOptions(plan=plan)
+    result = compile_model(small.model, tmp_path / "out", options=options, calibration=small.data)
+    lanes = [core.array.lanes for core in result.build.plan.accelerator.cores]
+    assert lanes == [8, 3]  # all of such small populations
+    text = (result.build.path / "summary.md").read_text()
+    assert "target latency: " in text
+    assert "limited by: " in text
+    read = read_options(result.build.path / "options.toml")
+    assert read.plan.target == "latency"
+    assert list(read.plan.population_lanes.values()) == lanes
+    again = compile_model(small.model, tmp_path / "again", options=read)
+    assert again.build.plan.accelerator == result.build.plan.accelerator
+    rtl = [(path / "rtl" / "accelerator.v").read_text() for path in (result.build.path, again.build.path)]
+    assert rtl[0] == rtl[1]
+
+
+def test_the_rtl_of_a_planned_build_is_what_was_predicted(small: Small, tmp_path: Path) -> None:
+    options = CompileOptions(plan=PlanOptions(target="area"))
+    result = compile_model(small.model, tmp_path / "out", options=options, calibration=small.data)
+    samples = load_samples(small.data, shape=(6,))
+    run = simulate(result.build, samples.x, samples.y)
+    assert run.mismatches == run.cycle_mismatches == 0
+    assert result.predicted_cycles_per_sample == run.cycles_per_sample
+
+
 def test_resources_are_predicted_for_a_board(small: Small, tmp_path: Path) -> None:
     plan = PlanOptions(board="icebreaker")
     build = compile_model(small.model, tmp_path / "out", options=CompileOptions(plan=plan)).build
     resources = build.manifest["predicted"]["resources"]
     memories = [core.array.rows * core.array.row_bits for core in build.plan.accelerator.cores]
-    assert resources == {"weight_memory_bits": sum(memories), "board": "icebreaker", "block_rams": 0}
+    device = BOARDS["icebreaker"].device
+    predicted = asdict(predict_resources(build.plan.accelerator, device))
+    assert resources == {"weight_memory_bits": sum(memories), "board": "icebreaker", **predicted}
+    assert 0 < resources["luts"] < device.luts
     assert f"weight_memory_bits {sum(memories)}" in (build.path / "summary.md").read_text()
 
 
