@@ -4,7 +4,7 @@ Exit codes: 0 good, 1 mismatch or shortfall found, 2 unusable input.
 """
 
 from ..sim.terminal import run_app  # noqa: I001 - the order of the help
-from . import inspect, compile, encode, measure, activity, build, run, firmware, demo  # noqa: F401
+from . import inspect, compile, explore, encode, measure, activity, build, run, firmware, demo  # noqa: F401
 from .app import app
 
 __all__ = ["app", "main"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..gen.errors import UserError
 from ..sim.terminal import errors, output
 from .app import Dt, Json, Model, Semantics, app, given, save
 
@@ -45,6 +46,9 @@ def compile_command(
     debug: Annotated[bool, typer.Option("--debug", help="Build probe ports in.")] = False,
     calibrate: Annotated[Path | None, typer.Option(metavar="DATA.npz", help="Calibration set.")] = None,
     options: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Options of a file.")] = None,
+    pick: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A pick; in place of the model: explore's DIR.")
+    ] = None,
     json_file: Json = None,
 ) -> None:
     """Compile a model to a build directory: integers, RTL, images, manifest, vectors."""
@@ -52,8 +56,18 @@ def compile_command(
     from ..sim.progress import steps_shown
     from ..sim.screens import compile_screen
 
+    picked = None
+    if pick is not None:
+        from ..sim.explore.pick import read_pick
+
+        if options is not None:
+            raise UserError("A pick brings its options: give --pick or --options, not both")
+        out = out or Path(f"{pick}_build")
+        model, picked, stored = read_pick(model, pick)
+        calibrate = calibrate or stored
     chosen = _compile_options(
         options,
+        picked,
         whole={"semantics": semantics, "dt": dt},
         formats={"weight_bits": weight_bits, "state_bits": _number(state_bits)},
         plan={
@@ -76,13 +90,18 @@ def compile_command(
 
 
 def _compile_options(
-    file: Path | None, *, whole: dict[str, Any], formats: dict[str, Any], plan: dict[str, Any]
+    file: Path | None,
+    picked: CompileOptions | None,
+    *,
+    whole: dict[str, Any],
+    formats: dict[str, Any],
+    plan: dict[str, Any],
 ) -> CompileOptions:
-    """Options of a file, with what the command line gives in their place."""
+    """Options of a file or a pick, with what the command line gives in their place."""
     from ..sim.compile import CompileOptions
     from ..sim.compile_options import read_options
 
-    chosen = CompileOptions() if file is None else read_options(file)
+    chosen = picked or (CompileOptions() if file is None else read_options(file))
     quantise = chosen.quantise
     quantise = replace(quantise, defaults=replace(quantise.defaults, **given(formats)))
     return replace(chosen, quantise=quantise, plan=replace(chosen.plan, **given(plan)), **given(whole))

@@ -13,7 +13,7 @@ from operator import xor
 
 from amaranth import Cat, Module, Signal, Value
 
-__all__ = ["drain", "drain_cycles"]
+__all__ = ["SHIFTED_GROUPS", "drain", "drain_cycles"]
 
 SHIFTED_GROUPS = 3  # up to so many are shifted: their tree would be no smaller
 _RADIX = 4  # inputs of a LUT

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ...hw.boards.device import Device, Family
+from ...hw.drain import SHIFTED_GROUPS
 from ...hw.lif import state_layout, update_latency
 from ...hw.load_bus import loaded_shapes
 from ...hw.params import AcceleratorParams, CoreParams, ReadoutKind, bits_for_unsigned
@@ -145,14 +146,36 @@ def core_costs(
 
 def _dense(cost: BlockCost, core: CoreParams) -> None:
     array = core.array
-    bits = array.lanes * array.acc_bits
+    bits, swept = array.lanes * array.acc_bits, core.update_lanes * array.acc_bits
     kind = "register" if array.groups == 1 else "memory"
     cost.luts[f"{kind} sums"] = array.lanes * 2 * -(-array.acc_bits // 2)
     cost.luts["chains"] = array.lanes
-    cost.luts[f"{kind} shifts"] = bits - core.update_lanes * array.acc_bits
-    cost.ffs["row bits"] = array.row_bits
-    cost.ffs["sum bits"] = 2 * bits if kind == "register" else bits - core.update_lanes * array.acc_bits
+    cost.ffs["row bits"] = 2 * array.row_bits
+    if kind == "register":
+        cost.ffs["sum bits"] = bits
+        _drain(cost, core)
+    else:
+        cost.luts["memory shifts"] = bits - swept
+        cost.luts["forwarded bits"] = bits * (4 - min(4, array.groups))
+        cost.ffs["sum bits"] = 4 * bits - swept
     _address(cost, core)
+
+
+def _drain(cost: BlockCost, core: CoreParams) -> None:
+    """Copy of the accumulators on its way to the neurons (hw/drain.py): shifted, or a tree."""
+    width = core.update_lanes * core.array.acc_bits
+    groups = -(-core.array.targets // core.update_lanes)
+    cost.ffs["drained bits"] = groups * width
+    if groups <= SHIFTED_GROUPS:
+        cost.luts["shifted bits"] = (groups - 1) * width
+        return
+    blocks, level = 0, groups
+    while level > 1:
+        level = -(-level // 4)
+        blocks += level
+    cost.luts["tree bits"] = blocks * width
+    cost.ffs["tree bits"] = (blocks + 2) * width
+    cost.luts["turns"] = cost.ffs["turns"] = groups
 
 
 def _value_products(cost: BlockCost, core: CoreParams, device: Device) -> None:
@@ -180,8 +203,11 @@ def _delayed(cost: BlockCost, core: CoreParams) -> None:
     cost.ffs["delayed bits"] = array.lanes * array.acc_bits
     cost.ffs["delayed places"] = array.lanes * (place + array.weight_bits)
     cost.ffs["row bits"] = array.row_bits
-    cost.ffs["sum bits"] = array.lanes * array.acc_bits
-    cost.luts["memory shifts"] = (array.lanes - core.update_lanes) * array.acc_bits
+    if array.groups == 1:
+        _drain(cost, core)
+    else:
+        cost.ffs["sum bits"] = array.lanes * array.acc_bits
+        cost.luts["memory shifts"] = (array.lanes - core.update_lanes) * array.acc_bits
     _address(cost, core)
 
 

@@ -3,15 +3,18 @@
 Yosys compares the costs of all ways (its pass memory_libmap, with the costs of the device's library): a block
 RAM 128, a LUT RAM of 16 words of 4 bits 4, a bit in LUTs 1/16 or, where it is written, 1; half a point for
 each bit of a multiplexer behind several of them, and two for each point of logic that a port needs beside it.
-The same comparison is made here, so block RAMs are counted, not estimated.
+The same comparison is made here, so block RAMs are counted, not estimated. Deep read-only memories are sliced
+before, where the toolchain does so (gen/toolchain/memory_slices.py).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ...hw.boards.device import Device, Family
+from ..toolchain.flows import FLOWS
+from ..toolchain.memory_slices import slice_bits
 from .memories import MemoryShape
 
 __all__ = ["Mapping", "MemoryKind", "map_memory"]
@@ -75,6 +78,24 @@ _MUX_COST, _PORT_COST = 0.5, 2
 
 def map_memory(memory: MemoryShape, device: Device) -> Mapping:
     """Say how `memory` is built on `device`."""
+    shapes = FLOWS[device.family].ram_shapes
+    bits = slice_bits(memory.word_bits, memory.depth, shapes) if shapes and not memory.written else 0
+    if not bits:
+        return _map_whole(memory, device)
+    slices = []
+    for low in range(0, memory.word_bits, bits):
+        constants = (memory.constants >> low & (1 << bits) - 1).bit_count()
+        slices.append(min(bits, memory.word_bits - low) - constants)
+    parts = [_map_whole(replace(memory, width=width), device) for width in slices]
+    return Mapping(
+        kind=parts[0].kind,
+        block_rams=sum(part.block_rams for part in parts),
+        lut_rams=sum(part.lut_rams for part in parts),
+        mux_bits=sum(part.mux_bits for part in parts),
+    )
+
+
+def _map_whole(memory: MemoryShape, device: Device) -> Mapping:
     library = _LIBRARIES[device.family]
     bit_cost = _RAM_BIT_COST if memory.written else _ROM_BIT_COST
     best, least = Mapping(kind=MemoryKind.LOGIC), int(memory.depth * memory.width * bit_cost)

@@ -57,8 +57,9 @@ class MemoryShape:
         Whether a word that is read while it is written must be the old one.
     copies : int
         How many there are of it.
-    constant_bits : int
-        Bits of a word, beyond `width`, that are the same in all words: synthesis makes no memory of them.
+    constants : int
+        Mask of a word's bits that are the same in all words: synthesis makes no memory of them, and `width`
+        does not count them.
     slices : int
         Parts of a word that are written alone, over the load bus, through the port that reads; 0: it is not
         loaded.
@@ -73,9 +74,14 @@ class MemoryShape:
     written: bool = False
     old_word: bool = False
     copies: int = 1
-    constant_bits: int = 0
+    constants: int = 0
     slices: int = 0
     spram: bool = False
+
+    @property
+    def word_bits(self) -> int:
+        """Width with the constant bits."""
+        return self.width + self.constants.bit_count()
 
     @property
     def bits(self) -> int:
@@ -181,9 +187,7 @@ def _accumulators(core: CoreParams) -> Iterator[MemoryShape]:
     if array.groups > 1:
         depth = 2 << bits_for_unsigned(array.groups - 1)
         reads = 1 if array.max_delay else 2
-        yield MemoryShape(
-            block="accumulators", depth=depth, width=width, reads=reads, written=True, old_word=True
-        )
+        yield MemoryShape(block="accumulators", depth=depth, width=width, reads=reads, written=True)
 
 
 def _table(block: str, words: Sequence[int], bits: int) -> MemoryShape:
@@ -192,8 +196,9 @@ def _table(block: str, words: Sequence[int], bits: int) -> MemoryShape:
     for word in words:
         ones &= word
         zeros |= word
-    width = (ones ^ zeros).bit_count()
-    return MemoryShape(block=block, depth=max(2, len(words)), width=width, constant_bits=bits - width)
+    varying = ones ^ zeros
+    constants = (1 << bits) - 1 & ~varying
+    return MemoryShape(block=block, depth=max(2, len(words)), width=varying.bit_count(), constants=constants)
 
 
 def entry_bits(core: CoreParams, *, readout: ReadoutKind, count_bits: int) -> int:
@@ -233,7 +238,7 @@ def _link_memories(params: AcceleratorParams, number: int) -> Iterator[MemorySha
             depth = queue_depth(params.step_events(link.source), queue_steps(number, link))
             queue = _fifo(event_layout(link.channels).size, depth)
             if link.recurrent:  # nothing is stored as the sample's last
-                queue = replace(queue, width=queue.width - 1, constant_bits=1)
+                queue = replace(queue, width=queue.width - 1, constants=1)
             yield queue
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-__all__ = ["slice_memories"]
+__all__ = ["slice_bits", "slice_memories"]
 
 _MEMORY = re.compile(r"  memory width (\d+) size (\d+) \\words")
 _MOST_MORE = 1.25
@@ -31,7 +31,7 @@ def slice_memories(text: str, shapes: Sequence[tuple[int, int]]) -> str:
     changed = False
     for at, found in reversed(places):
         width, depth = int(found[1]), int(found[2])
-        bits = _slice_bits(width, depth, shapes)
+        bits = slice_bits(width, depth, shapes)
         end = lines.index("end", at)
         if bits and "  cell $memrd_v2 $read_1" not in lines[at:end]:
             body = lines[at + 1 : end]
@@ -43,7 +43,7 @@ def slice_memories(text: str, shapes: Sequence[tuple[int, int]]) -> str:
     return "\n".join(lines) if changed else text
 
 
-def _slice_bits(width: int, depth: int, shapes: Sequence[tuple[int, int]]) -> int:
+def slice_bits(width: int, depth: int, shapes: Sequence[tuple[int, int]]) -> int:
     """Bits of a slice; 0 where the memory stays whole."""
     if depth <= min(words for words, _ in shapes):
         return 0

@@ -37,7 +37,7 @@ def check(params):
     Fragment.get(Accelerator(params, weights=weights), watch)
     expected = Counter()
     for memory in accelerator_memories(params):
-        shape = (memory.depth, memory.width + memory.constant_bits)
+        shape = (memory.depth, memory.word_bits)
         expected[*shape, memory.reads, memory.written, memory.old_word] += memory.copies
     assert expected == watch.found
 

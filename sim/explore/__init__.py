@@ -1,0 +1,1 @@
+"""Exploration of a model: number formats and lanes, and which of them are worth having."""
