@@ -20,6 +20,7 @@ from .params import ArrayParams, bits_for_unsigned
 from .signatures import sweep_signature
 
 __all__ = [
+    "BLOCK_GROUPS",
     "LEAD_CYCLES",
     "MemoryAccumulators",
     "RegisterAccumulators",
@@ -34,7 +35,7 @@ __all__ = [
 _FETCH_CYCLES = 3  # cycles from taking an event off the stream to the row that its memory gives
 _ROW_CYCLES = 1  # from there to the accumulators, where nothing is multiplied on the way
 _READ_CYCLES = 2  # from the address of an accumulator word to the word
-_BLOCK_GROUPS = 8  # from so many on, two banks cost more as LUTs than they are worth: 3 a bit and more
+BLOCK_GROUPS = 8  # from so many on, two banks cost more as LUTs than they are worth: 3 a bit and more
 LEAD_CYCLES = _FETCH_CYCLES + _ROW_CYCLES  # cycles from taking a tick to its `swap` here, the same
 
 
@@ -216,7 +217,7 @@ class MemoryAccumulators(_Accumulators):
     def _attributes(self) -> dict[str, str]:
         # what is read while it is written is forwarded, or not used
         attributes = {"no_rw_check": "1"}
-        return attributes | {"ram_style": "block"} if self.params.groups >= _BLOCK_GROUPS else attributes
+        return attributes | {"ram_style": "block"} if self.params.groups >= BLOCK_GROUPS else attributes
 
     @property
     def _stride(self) -> int:

@@ -156,8 +156,9 @@ def _dense(cost: BlockCost, core: CoreParams) -> None:
         _drain(cost, core)
     else:
         cost.luts["memory shifts"] = bits - swept
-        cost.luts["forwarded bits"] = bits * (4 - min(4, array.groups))
-        cost.ffs["sum bits"] = 4 * bits - swept
+        forwarded = max(0, 5 - array.groups)  # rows that may be on their way to the same group
+        cost.luts["forwarded bits"] = bits * forwarded
+        cost.ffs["sum bits"] = 5 * bits - swept + (2 * bits if forwarded else 0)
     _address(cost, core)
 
 

@@ -104,9 +104,14 @@ def _map_whole(memory: MemoryShape, device: Device) -> Mapping:
     if memory.spram and device.sprams:
         count = -(-memory.depth // _SPRAM_DEPTH) * -(-memory.width // _SPRAM_WIDTH)
         return Mapping(kind=MemoryKind.SPRAM, sprams=count)
-    for mapping, cost in (_lut_ram(memory, library), _block_ram(memory, library)):
-        if mapping is not None and cost < least:
-            best, least = mapping, int(cost)
+    ways = [_block_ram(memory, library)]
+    if memory.block_ram:
+        best = ways[0][0] or best
+    else:
+        ways.insert(0, _lut_ram(memory, library))
+        for mapping, cost in ways:
+            if mapping is not None and cost < least:
+                best, least = mapping, int(cost)
     return Mapping(
         kind=best.kind,
         block_rams=best.block_rams * memory.copies,

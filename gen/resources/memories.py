@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from amaranth.hdl import Shape, unsigned
 
+from ...hw.accumulators import BLOCK_GROUPS
 from ...hw.expander import expander_depth
 from ...hw.kinds import WeightStore
 from ...hw.lif import state_layout
@@ -63,8 +64,8 @@ class MemoryShape:
     slices : int
         Parts of a word that are written alone, over the load bus, through the port that reads; 0: it is not
         loaded.
-    spram : bool
-        Whether it is to be a large single-port RAM of an iCE40 UltraPlus.
+    spram, block_ram : bool
+        Whether it is to be a large single-port RAM of an iCE40 UltraPlus, or block RAM whatever it costs.
     """
 
     block: str
@@ -77,6 +78,7 @@ class MemoryShape:
     constants: int = 0
     slices: int = 0
     spram: bool = False
+    block_ram: bool = False
 
     @property
     def word_bits(self) -> int:
@@ -187,7 +189,10 @@ def _accumulators(core: CoreParams) -> Iterator[MemoryShape]:
     if array.groups > 1:
         depth = 2 << bits_for_unsigned(array.groups - 1)
         reads = 1 if array.max_delay else 2
-        yield MemoryShape(block="accumulators", depth=depth, width=width, reads=reads, written=True)
+        block_ram = array.groups >= BLOCK_GROUPS
+        yield MemoryShape(
+            block="accumulators", depth=depth, width=width, reads=reads, written=True, block_ram=block_ram
+        )
 
 
 def _table(block: str, words: Sequence[int], bits: int) -> MemoryShape:

@@ -27,7 +27,8 @@ class Watch:
         loaded = "loaded" in memory.attrs  # it does not read while it writes
         old_word = written and not loaded and "no_rw_check" not in memory.attrs
         width = Shape.cast(memory.shape).width
-        self.found[memory.depth, width, len(memory.read_ports), written, old_word] += 1
+        block_ram = memory.attrs.get("ram_style") == "block"
+        self.found[memory.depth, width, len(memory.read_ports), written, old_word, block_ram] += 1
         return memory.elaborate(None)
 
 
@@ -38,7 +39,8 @@ def check(params):
     expected = Counter()
     for memory in accelerator_memories(params):
         shape = (memory.depth, memory.word_bits)
-        expected[*shape, memory.reads, memory.written, memory.old_word] += memory.copies
+        kind = (memory.reads, memory.written, memory.old_word, memory.block_ram)
+        expected[*shape, *kind] += memory.copies
     assert expected == watch.found
 
 
