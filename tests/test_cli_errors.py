@@ -157,7 +157,7 @@ def test_network_too_large_for_a_board(cli: Cli) -> None:
     line = cli("compile", "big.nir", "-o", "out", "--board", "icebreaker", "--lanes", "32").error()
     assert line == (
         "Board icebreaker is too small: the design needs at least 392 block RAMs of 30 (362 too many); "
-        "board ulx3s_45f, ulx3s_85f, orangecrab_85f would fit"
+        "board ulx3s_85f, orangecrab_85f, ecpix5_85f would fit"
     )
 
 

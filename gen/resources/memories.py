@@ -108,7 +108,7 @@ def accelerator_memories(params: AcceleratorParams) -> list[MemoryShape]:
 
 def link_memories(params: AcceleratorParams) -> list[MemoryShape]:
     """Memories between the cores, and the queue of the input."""
-    found = [_fifo(input_layout(params).size, INPUT_QUEUE_DEPTH)]
+    found = [_fast_fifo(input_layout(params).size, INPUT_QUEUE_DEPTH)]
     for number in range(len(params.cores)):
         found += _link_memories(params, number)
     for place, output in enumerate(params.output_cores):
@@ -148,7 +148,9 @@ def core_memories(
         words = parameter_rows(core.neuron, lanes=core.update_lanes)
         bits = parameter_layout(core.neuron, lanes=core.update_lanes).size
         yield _table("parameters", words, bits)
-    yield _fifo(entry_bits(core, readout=readout, count_bits=count_bits), max(2, Serialiser.SWEEPS * groups))
+    yield _fast_fifo(
+        entry_bits(core, readout=readout, count_bits=count_bits), max(2, Serialiser.SWEEPS * groups)
+    )
     if core.by_rows:
         yield replace(_fifo(start_layout(core).size, expander_depth(core, channels_last)), block="starts")
         for words, bits in decode_cost(core, channels_last).tables:
@@ -226,6 +228,12 @@ def sent_shape(core: CoreParams, readout: ReadoutKind, count_bits: int) -> Shape
     return tally_shape(core.neuron, count_bits)
 
 
+def _fast_fifo(width: int, depth: int) -> MemoryShape:
+    """The FIFO of hw/fifo.py: a power of two words, and one in a register."""
+    bits = max(1, (depth - 2).bit_length())
+    return MemoryShape(block="queue", depth=1 << bits, width=width, written=True, old_word=True)
+
+
 def _fifo(width: int, depth: int) -> MemoryShape:
     """Amaranth's buffered FIFO: its last word is a register."""
     return MemoryShape(block="queue", depth=depth - 1, width=width, written=True, old_word=True)
@@ -261,4 +269,4 @@ def _line_memories(params: AcceleratorParams, link: LinkParams) -> Iterator[Memo
         value=unsigned(shape.count_bits) if values else None,
         spike_bits=1 if values else shape.count_bits,
     )
-    yield _fifo(entry.size, max(2, Serialiser.SWEEPS * shape.words))
+    yield _fast_fifo(entry.size, max(2, Serialiser.SWEEPS * shape.words))
