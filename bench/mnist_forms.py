@@ -60,7 +60,7 @@ FAST = {
 }
 SMALL = {"us": (None, 25.0), "luts": (None, 1500)}
 CELL_LUTS = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}
-# Figures of others, as the project's issue 4 gives them: measured there on ECP5-85k, speed grade 6,
+# Figures of others, as this project's requirements give them: measured there on ECP5-85k, speed grade 6,
 # Yosys 0.70, nextpnr 0.11.1.
 PEERS = (
     ("tinyODIN (256 neurons, 64k x 4 b)", 3132, 17, 39.7, "2 a synaptic operation", "0.0063"),
@@ -68,7 +68,7 @@ PEERS = (
     ("Spiker 784-128-10, 6 b", 17946, 45, 45.7, "787-915 a step", "0.013 at 10 % activity"),
 )
 PUBLISHED = (
-    "Published for 784-128-10 on MNIST, on other devices (issue 4): Spiker+ 780 us an image, 7,612 Xilinx "
+    "Published for 784-128-10 on MNIST, on other devices (the same source): Spiker+ 780 us an image, 7,612 Xilinx "
     "LUTs, 18 BRAM (36 kb), 93.85 %; Flexi-NeurA 1.1 ms, 1,623 cells, 97.23 %; a differential-time design "
     "0.29 ms, over 99 %."
 )
@@ -251,7 +251,7 @@ def body(rows: dict[str, dict[str, Any]]) -> str:
         f"{table(work_head, work)}\n\n## What limits the clock\n\n"
         f"{table(('form', 'MHz', 'critical path of the median seed'), paths)}\n\n"
         f"Tools: {versions}; netlist passes: {', '.join(next(iter(rows.values()))['passes'])}.\n\n"
-        "## Others\n\nNot measured here. Quoted from issue 4 of this project, which gives them for ECP5-85k, "
+        "## Others\n\nNot measured here. Quoted from this project's requirements, which give them for ECP5-85k, "
         "speed grade 6, Yosys 0.70, nextpnr 0.11.1:\n\n"
         f"{table(('design', 'LUTs', 'block RAMs', 'MHz', 'cycles', 'M SOP/s a LUT'), peers)}\n\n{PUBLISHED}"
     )
