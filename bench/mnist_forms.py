@@ -68,8 +68,8 @@ PEERS = (
     ("Spiker 784-128-10, 6 b", 17946, 45, 45.7, "787-915 a step", "0.013 at 10 % activity"),
 )
 PUBLISHED = (
-    "Published for 784-128-10 on MNIST, on other devices (the same source): Spiker+ 780 us an image, 7,612 Xilinx "
-    "LUTs, 18 BRAM (36 kb), 93.85 %; Flexi-NeurA 1.1 ms, 1,623 cells, 97.23 %; a differential-time design "
+    "Published for 784-128-10 on MNIST, on other devices (the same source): Spiker+ 780 us an image, "
+    "7,612 Xilinx LUTs, 18 BRAM (36 kb), 93.85 %; Flexi-NeurA 1.1 ms, 1,623 cells, 97.23 %; a differential-time design "
     "0.29 ms, over 99 %."
 )
 
@@ -251,8 +251,8 @@ def body(rows: dict[str, dict[str, Any]]) -> str:
         f"{table(work_head, work)}\n\n## What limits the clock\n\n"
         f"{table(('form', 'MHz', 'critical path of the median seed'), paths)}\n\n"
         f"Tools: {versions}; netlist passes: {', '.join(next(iter(rows.values()))['passes'])}.\n\n"
-        "## Others\n\nNot measured here. Quoted from this project's requirements, which give them for ECP5-85k, "
-        "speed grade 6, Yosys 0.70, nextpnr 0.11.1:\n\n"
+        "## Others\n\nNot measured here. Quoted from this project's requirements, which give them for "
+        "ECP5-85k, speed grade 6, Yosys 0.70, nextpnr 0.11.1:\n\n"
         f"{table(('design', 'LUTs', 'block RAMs', 'MHz', 'cycles', 'M SOP/s a LUT'), peers)}\n\n{PUBLISHED}"
     )
 
