@@ -69,8 +69,8 @@ PEERS = (
 )
 PUBLISHED = (
     "Published for 784-128-10 on MNIST, on other devices (the same source): Spiker+ 780 us an image, "
-    "7,612 Xilinx LUTs, 18 BRAM (36 kb), 93.85 %; Flexi-NeurA 1.1 ms, 1,623 cells, 97.23 %; a differential-time design "
-    "0.29 ms, over 99 %."
+    "7,612 Xilinx LUTs, 18 BRAM (36 kb), 93.85 %; Flexi-NeurA 1.1 ms, 1,623 cells, 97.23 %; a "
+    "differential-time design 0.29 ms, over 99 %."
 )
 
 
