@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ... import __version__
 from ...gen.codec import encode
 from ...gen.importer import load_network
 from ...gen.ir import QuantisedNetwork
 from ...gen.planning.planner import Proposal, front
 from ...gen.quantise import quantise
+from ...gen.toolchain.process import tool_version
 from .. import golden
 from ..compile import MEASURED_SAMPLES, CompileOptions, activity_of
 from ..data import Samples, load_samples
@@ -65,7 +65,7 @@ class Job:
             ],
             "options": encode(self.options),
             "formats": [self.weight_bits, self.state_bits, self.limit],
-            "version": [__version__, FORMAT_VERSION],
+            "version": [tool_version("spikeloom"), FORMAT_VERSION],
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
