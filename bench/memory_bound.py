@@ -32,7 +32,7 @@ from spikeloom import (
     verify,
 )
 from spikeloom.gen.cycles import predict_cycles
-from spikeloom.gen.memory_traffic import memory_bound
+from spikeloom.gen.memory_traffic import memory_cycles
 from spikeloom.hw.lif import update_latency
 
 __all__ = ["main"]
@@ -73,7 +73,7 @@ def measure(case: Case, plan: dict[str, Any], data: Path, limit: int) -> dict[st
         checked = verify(build, x)
     params, run = build.plan.accelerator, run_golden(build.qnet, x)
     spikes = [run.spikes.get(population) for population in build.plan.populations]
-    bound = float(memory_bound(params, x, spikes).mean())
+    bound = float(memory_cycles(params, x, spikes).max(axis=0).mean())
     steps = x.shape[1]
     row = {
         "name": case.name,

@@ -16,7 +16,7 @@ from ..hw.params import INPUT, AcceleratorParams, CoreParams, LinkParams, Readou
 from .cycle_ports import event_cycles
 from .neuron_order import neuron_order
 
-__all__ = ["CoreTraffic", "core_events", "memory_bound", "memory_traffic", "row_reads"]
+__all__ = ["CoreTraffic", "core_events", "memory_cycles", "memory_traffic", "row_reads"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,16 +100,17 @@ def row_reads(params: AcceleratorParams, number: int, arriving: np.ndarray) -> n
     return arriving.sum(axis=-1, dtype=np.int64) * core.array.groups
 
 
-def memory_bound(
+def memory_cycles(
     params: AcceleratorParams, counts: np.ndarray, spikes: Sequence[np.ndarray | None]
 ) -> np.ndarray:
-    """Cycles that the busiest weight memory takes for each step's events, a word a cycle, (samples, steps).
+    """Cycles that each core's weight memory takes for the events of each step, (cores, samples, steps).
 
-    No accelerator with these memories is faster. Parameters are those of `predict_cycles`.
+    A word a cycle: a sample takes longer than the busiest memory in all its steps. Parameters are those of
+    `predict_cycles`.
     """
     counts = _tokens(params, counts)
     numbers = range(len(params.cores))
-    return np.max([row_reads(params, k, core_events(params, k, counts, spikes)) for k in numbers], axis=0)
+    return np.stack([row_reads(params, k, core_events(params, k, counts, spikes)) for k in numbers])
 
 
 def _tokens(params: AcceleratorParams, counts: np.ndarray) -> np.ndarray:

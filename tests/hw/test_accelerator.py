@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 from spikeloom.gen.cycles import predict_cycles
-from spikeloom.gen.memory_traffic import core_events, memory_bound
+from spikeloom.gen.memory_traffic import core_events, memory_cycles
 from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.params import ReadoutKind
 from spikeloom.sim.golden.model import run_golden
@@ -63,7 +63,7 @@ def check(
     if not (gap or stall or overlap):
         spikes = [golden.spikes.get(core.name) for core in params.cores]
         assert predict_cycles(params, x, spikes).tolist() == run.cycles
-        assert (run.cycles > memory_bound(params, x, spikes).sum(axis=1)).all()
+        assert (run.cycles > memory_cycles(params, x, spikes).sum(axis=2).max(axis=0)).all()
     return run, golden
 
 
