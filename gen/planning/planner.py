@@ -18,7 +18,7 @@ from ..cycles import predict_cycles
 from ..errors import UserError
 from ..ir import QuantisedNetwork
 from ..plan import Plan, PlanOptions, make_plan
-from ..resources.model import predict_resources
+from ..resources.model import fit_note, predict_resources
 from ..toolchain.resources import RESOURCES, Resources, capacity
 from .activity import Activity
 from .candidates import Candidates, find_candidates, with_shapes
@@ -193,7 +193,8 @@ def plan_for_target(
         device=planner.device,
         source=activity.source,
     )
-    return replace(best.plan, notes=(*notes, *best.plan.notes))
+    doubt = fit_note(planner.device)
+    return replace(best.plan, notes=(*notes, *([doubt] if doubt else []), *best.plan.notes))
 
 
 def _best(planner: _Planner, target: Target) -> Proposal:

@@ -24,6 +24,7 @@ __all__ = [
     "Coefficients",
     "PredictedBlock",
     "add_up",
+    "fit_note",
     "lut_terms",
     "predict_block",
     "predict_resources",
@@ -99,6 +100,16 @@ def lut_terms(cost: BlockCost, family: Family) -> dict[str, float]:
 
 def _sum(coefficients: Mapping[str, float], terms: Mapping[str, float]) -> float:
     return sum(coefficients.get(name, 0.0) * amount for name, amount in terms.items())
+
+
+def fit_note(device: Device) -> str | None:
+    """Say that the LUTs predicted for a device are those of another family; None where they are its own."""
+    if device.family in json.loads(COEFFICIENTS.read_text(encoding="utf-8")):
+        return None
+    return (
+        f"LUTs and flip-flops are reckoned as on ECP5: none were fitted for {device.family.value}, which"
+        " takes more (build --synth-only counts)"
+    )
 
 
 @cache

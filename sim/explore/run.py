@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ...gen.errors import UserError
+from ...gen.importer import load_network
+from ...gen.resources.model import fit_note
 from ...gen.toml_text import toml_text
 from ...gen.toolchain.build import board_named
 from ..compile import CompileOptions
+from ..data import load_samples
 from ..json_file import write_json, write_text
 from .plot import draw
 from .points import Job, explore_format
@@ -103,6 +106,7 @@ def explore(
         )
         for weight, state in product(dict.fromkeys(weight_bits), dict.fromkeys(state_bits))
     ]
+    _check_inputs(some[0])
     for folder in (out, out / CACHE, out / PICKS):
         _make(folder)
     found = _formats(some, out / CACHE, jobs or os.cpu_count() or 1, progress)
@@ -116,6 +120,7 @@ def explore(
         "calibration": None if calibration is None else os.path.relpath(calibration.resolve(), out.resolve()),
         "board": board.name,
         "clock_mhz": options.plan.planned_mhz,
+        "note": fit_note(board.device),
         "accuracy_samples": None if data is None else str(limit or "all"),
         "points": [{key: value for key, value in point.items() if key != "plan"} for point in points],
     }
@@ -141,6 +146,14 @@ def read_exploration(path: Path) -> Exploration:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path / RESULT} is not what `spikeloom explore` writes ({error})") from None
     return Exploration(path=path, table=table)
+
+
+def _check_inputs(job: Job) -> None:
+    """Read model and data once, so that nothing is written for what cannot be used."""
+    network = load_network(job.model, semantics=job.options.semantics, dt=job.options.dt)
+    for path in {job.data, job.calibration}:
+        if path is not None:
+            load_samples(path, shape=network.input_shape, limit=1)
 
 
 def _make(folder: Path) -> None:

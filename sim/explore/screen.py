@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Group
 from rich.text import Text
 
-from ..tables import percent, rows_table, short_path
+from ..tables import listing, percent, rows_table, short_path
 from .run import PLOT, Exploration
 
 __all__ = ["explore_screen"]
@@ -34,6 +34,7 @@ def explore_screen(found: Exploration) -> Group:
     folder = short_path(found.path)
     return Group(
         rows_table(title, columns, rows),
+        *listing("Notes", [table["note"]] if table.get("note") else []),
         Text(f"Plot: {short_path(found.path / PLOT)}"),
         Text(f"Compile one: spikeloom compile {folder} --pick {picks[0]['name']} -o BUILD"),
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from spikeloom.gen.errors import UserError
 from spikeloom.gen.plan import PlanOptions
-from spikeloom.gen.resources.model import predict_resources
+from spikeloom.gen.resources.model import fit_note, predict_resources
 from spikeloom.hw.boards.registry import BOARDS
 from spikeloom.sim.compile import CompileOptions, compile_model
 from spikeloom.sim.explore import run
@@ -138,6 +138,20 @@ def test_what_cannot_be_used_is_one_line(small: Small, found, tmp_path: Path) ->
     (tmp_path / "explore.json").write_text('{"points": 3}')
     with pytest.raises(UserError, match="is not what `spikeloom explore` writes"):
         read_pick(tmp_path, "best")
+
+
+def test_unusable_input_leaves_no_folder(small: Small, tmp_path: Path, cli) -> None:
+    cut = tmp_path / "cut.nir"
+    cut.write_bytes(small.model.read_bytes()[:900])
+    assert "truncated" in cli("explore", cut, "--board", "ulx3s_85f", "-o", "out").error()
+    assert "truncated" in cli("explore", small.model, cut, "--board", "ulx3s_85f", "-o", "out").error()
+    assert not Path("out").exists()
+
+
+def test_luts_of_another_family_are_said_to_be() -> None:
+    assert fit_note(BOARDS["ulx3s_85f"].device) is None
+    for board in ("icebreaker", "tang_nano_9k"):
+        assert "reckoned as on ECP5" in (fit_note(BOARDS[board].device) or "")
 
 
 def test_the_verb_and_its_picks(small: Small, tmp_path: Path, cli) -> None:
