@@ -10,13 +10,13 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..loaded_memory import LoadedShape
+from .counters import COUNTER_BITS
 from .memory_commands import MEMORY_OPS, MemoryCommands
 from .protocol import COUNTERS, IDENTITY_BYTES, Op
 from .signatures import byte_stream
 
-__all__ = ["COUNTER_BITS", "Commands", "counters_layout"]
+__all__ = ["Commands", "counters_layout"]
 
-COUNTER_BITS = 32
 _RESETTING = (Op.RESET, Op.MEMORY_WRITE, Op.MEMORY_READ)
 
 

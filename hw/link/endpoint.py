@@ -9,7 +9,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..load_bus import load_signature
-from .commands import COUNTER_BITS, Commands
+from .commands import Commands
+from .counters import count, stream_steps
 from .params import HostLinkParams
 from .reliable import ReliableLink
 from .words import BytesToWords, WordsToBytes
@@ -139,18 +140,11 @@ class LinkEndpoint(wiring.Component):
             m.d.sync += replying.eq(0)
 
     def _count(self, m: Module, link: ReliableLink, commands: Commands) -> None:
-        event, out = self.events, self.out
         counted = {
-            "cycles": 1,
-            "event_words": event.valid & event.ready,
-            "event_ticks": event.valid & event.ready & event.payload[-2],
-            "out_words": out.valid & out.ready,
-            "out_ticks": out.valid & out.ready & out.payload[-2],
+            **stream_steps(self.events, self.out),
             "bad_frames": link.bad,
             "stray_frames": link.stray,
             "line_errors": self.line_error,
         }
         for name, step in counted.items():
-            counter = Signal(COUNTER_BITS, name=name)
-            m.d.sync += counter.eq(counter + step)
-            m.d.comb += getattr(commands.counters, name).eq(counter)
+            m.d.comb += getattr(commands.counters, name).eq(count(m, name, step))

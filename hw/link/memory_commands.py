@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth import Array, Cat, Const, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..load_bus import LOAD_READ_CYCLES, load_signature
 from ..loaded_memory import LoadedShape
-from .protocol import CONTENTS_BYTES, MEMORY_PLACE, MEMORY_PLACE_BYTES, MEMORY_STATE, READ_SLICES, Op
+from .load_place import LoadPlace
+from .protocol import CONTENTS_BYTES, MEMORY_PLACE_BYTES, MEMORY_STATE, READ_SLICES, Op
 from .signatures import byte_stream
 
 __all__ = ["MEMORY_OPS", "MemoryCommands"]
@@ -66,22 +67,11 @@ class MemoryCommands(wiring.Component):
         m = Module()
         bus, out, body = self.bus, self.o.payload, self.i.payload
         ended, count = Signal(), Signal(8)
-        memory = Signal(8)
-        place = Signal(8 * (MEMORY_PLACE_BYTES - MEMORY_PLACE["memory"]))
-        at, row = place[: 8 * MEMORY_PLACE["slice"]], place[8 * MEMORY_PLACE["slice"] :]
+        at = LoadPlace(m, self.shapes, bus)
         loaded = Signal(reset_less=True)
         contents = Signal(8 * CONTENTS_BYTES, reset_less=True)
         data, asked = Signal(16), Signal(8)
-        there, final = Signal(), Signal()  # the place is in a memory; it is the last slice of its row
-        rows, slices, bits = (
-            _of(memory, [getattr(shape, name) for shape in self.shapes])
-            for name in ("rows", "slices", "bits")
-        )
-        m.d.sync += [there.eq((at < slices) & (row < rows)), final.eq(at == slices - 1)]
         m.d.comb += [
-            bus.memory.eq(memory),
-            bus.row.eq(row),
-            bus.slice.eq(at),
             bus.data.eq(data),
             self.ended.eq(ended),
             self.loaded.eq(loaded),
@@ -104,9 +94,9 @@ class MemoryCommands(wiring.Component):
                 self._gather(m, ended, count, Mux(self.op == Op.MEMORY_STATE, 1, MEMORY_PLACE_BYTES))
                 with m.If(took()):
                     with m.If(count == 0):
-                        m.d.sync += memory.eq(body.data)
+                        m.d.sync += at.memory.eq(body.data)
                     with m.Else():
-                        m.d.sync += place.eq(Cat(place, body.data)[8:])
+                        m.d.sync += at.place.eq(Cat(at.place, body.data)[8:])
                 with m.If(~self.i.ready):
                     m.d.sync += count.eq(0)
                     with m.Switch(self.op):
@@ -131,11 +121,11 @@ class MemoryCommands(wiring.Component):
                 with m.If(ended):  # half a slice
                     m.next = "COUNT"
             with m.State("WRITE"):
-                m.d.comb += [bus.active.eq(1), bus.write.eq(there)]
-                m.d.sync += [loaded.eq(0), count.eq(count + there)]
-                self._advance(m, at, row, final)
+                m.d.comb += [bus.active.eq(1), bus.write.eq(at.there)]
+                m.d.sync += [loaded.eq(0), count.eq(count + at.there)]
+                at.advance()
                 m.next = "SETTLE"
-            with m.State("SETTLE"):  # `there` and `final` follow the place
+            with m.State("SETTLE"):  # what is known of the place follows it
                 m.d.comb += bus.active.eq(1)
                 m.next = "LOW"
             with m.State("ASKED"):
@@ -158,8 +148,8 @@ class MemoryCommands(wiring.Component):
                 m.d.comb += bus.active.eq(1)
                 m.d.sync += count.eq(count + 1)
                 with m.If(count == LOAD_READ_CYCLES):
-                    m.d.sync += [data.eq(Mux(there, bus.q, 0)), count.eq(0), asked.eq(asked - 1)]
-                    self._advance(m, at, row, final)
+                    m.d.sync += [data.eq(Mux(at.there, bus.q, 0)), count.eq(0), asked.eq(asked - 1)]
+                    at.advance()
                     m.next = "SEND"
             with m.State("SEND"):
                 m.d.comb += [
@@ -191,7 +181,7 @@ class MemoryCommands(wiring.Component):
                     m.next = "IDLE"
             with m.State("STATE"):
                 head = CONTENTS_BYTES
-                facts = Cat(Const(len(self.shapes), 8), _wide(rows, 32), _wide(bits, 16))
+                facts = Cat(Const(len(self.shapes), 8), _wide(at.rows, 32), _wide(at.bits, 16))
                 fact = facts.word_select((count - head)[:3], 8)
                 m.d.comb += [
                     self.o.valid.eq(1),
@@ -212,16 +202,6 @@ class MemoryCommands(wiring.Component):
         m.d.comb += self.i.ready.eq(~ended & (count != wanted))
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += count.eq(count + 1)
-
-    def _advance(self, m: Module, at: Any, row: Any, final: Signal) -> None:
-        m.d.sync += at.eq(Mux(final, 0, at + 1))
-        m.d.sync += row.eq(row + final)
-
-
-def _of(memory: Signal, values: Sequence[int]) -> Any:
-    """Value of a memory; 0 where there is none."""
-    known = Array([*(Const(value) for value in values), Const(0)])
-    return known[Mux(memory < len(values), memory, len(values))]
 
 
 def _wide(value: Any, bits: int) -> Any:
