@@ -62,11 +62,11 @@ def build(
 @app.command()
 def link(
     directory: Dir,
-    clock_mhz: Annotated[float, typer.Option(min=0.1, max=1000, help="Of clk.", show_default=False)],
+    clock_mhz: Annotated[float, typer.Option(min=0.1, max=1000, help="Of its clock.", show_default=False)],
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="OUT", help="Default: link in DIR.")
     ] = None,
-    link: Annotated[str, typer.Option(help="uart or spi.")] = "uart",
+    link: Annotated[str, typer.Option(help="uart, spi, axi, axi-lite or wishbone.")] = "uart",
     baud: Annotated[int, typer.Option(min=1, help="Of the UART.")] = 1_000_000,
 ) -> None:
     """Write the accelerator behind its link as plain Verilog, for a board and a flow of your own."""

@@ -10,18 +10,27 @@ from ..gen.build_dir import Build
 from ..gen.errors import UserError
 from ..gen.manifest import build_id
 from ..gen.rtl import convert
-from ..gen.toolchain.tops import DEFAULT_BAUD, LINKS
+from ..gen.toolchain.tops import DEFAULT_BAUD
 from ..hw.emitted import EmittedAccelerator
+from ..hw.link.bus_link import AxiLink, AxiLiteLink, WishboneLink
 from ..hw.link.params import MIN_BIT_CYCLES, HostLinkParams, bit_cycles_for
 from ..hw.link.spi_link import SpiLink
 from ..hw.link.uart_link import UartLink
 from ..hw.load_bus import loaded_shapes
 
-__all__ = ["FOLDER", "TOP", "write_link_verilog"]
+__all__ = ["FOLDER", "LINKS", "TOP", "write_link_verilog"]
 
 FOLDER = "link"
 """Folder of the build directory that it is written to by default."""
 TOP = "spikeloom_link"
+LINKS = {
+    "uart": UartLink,
+    "spi": SpiLink,
+    "axi": AxiLink,
+    "axi-lite": AxiLiteLink,
+    "wishbone": WishboneLink,
+}
+"""What can be around the accelerator: pins of a line to a host, or ports of a bus in a system on a chip."""
 _MARK = f"{TOP}.v"
 
 
@@ -41,13 +50,14 @@ def write_link_verilog(
     build : Build
     out : Path, optional
         New, empty, or an earlier one, which is replaced. Default: ``link`` in the build directory.
-    link : {"uart", "spi"}
+    link : str
+        One of `LINKS`.
     clock_mhz : float
-        Frequency of ``clk``.
+        Frequency of its clock.
     baud : int
         Of a UART.
     window : int
-        Frames each way, a power of two up to 64.
+        Frames each way, a power of two up to 64; a bus has none.
 
     Returns
     -------
@@ -60,7 +70,7 @@ def write_link_verilog(
         No such link; a rate that the clock cannot make; it cannot be written there.
     """
     if link not in LINKS:
-        raise UserError(f"Link must be {' or '.join(LINKS)}, not {link}")
+        raise UserError(f"Link must be one of {', '.join(LINKS)}, not {link}")
     clock_hz = round(clock_mhz * 1e6)
     try:
         params = HostLinkParams(
@@ -72,8 +82,7 @@ def write_link_verilog(
         )
     except ValueError as error:
         raise UserError(str(error)) from None
-    accelerator = EmittedAccelerator(build.plan.accelerator)
-    top = UartLink(accelerator, params) if link == "uart" else SpiLink(accelerator, params)
+    top = LINKS[link](EmittedAccelerator(build.plan.accelerator), params)
     path = build.path / FOLDER if out is None else Path(out)
     with replace_directory(path, ours=_is_ours, what="the link") as folder:
         for file in (build.verilog, *build.images):

@@ -85,5 +85,8 @@ def test_the_command_writes_a_link(cli, small, tmp_path):
     text = (tmp_path / "uart" / f"{TOP}.v").read_text()
     assert f"module {TOP}(" in text
     assert (tmp_path / "uart" / "accelerator.v").is_file()
-    assert cli(*words, "--link", "usb").error() == "Link must be uart or spi, not usb"
+    assert (
+        cli(*words, "--link", "usb").error()
+        == "Link must be one of uart, spi, axi, axi-lite, wishbone, not usb"
+    )
     assert cli(*words, "--baud", 9_000_000).error().startswith("A clock of 12 MHz makes 3000000 baud")

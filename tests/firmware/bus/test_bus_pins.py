@@ -1,0 +1,118 @@
+"""Pin-level truth for a system on a chip: the emitted Verilog behind AXI and Wishbone, masters of others."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from spikeloom.firmware.link_verilog import TOP, write_link_verilog
+from spikeloom.gen.build_dir import write_build
+from spikeloom.gen.manifest import build_id
+from spikeloom.gen.plan import PlanOptions, make_plan
+from spikeloom.hw.link.register_map import MAGIC, MAP_VERSION
+from spikeloom.sim.bench.runner import build_bench, run_bench
+from spikeloom.sim.compile import CompileOptions, compile_model
+from spikeloom.sim.data import load_samples
+from spikeloom.sim.engines import run_engine
+from spikeloom.sim.tokens import Tokens, events_format, input_tokens, out_format, read_output
+
+from ...gen.chains import float_chain, quantised_chain
+
+CLOCK_MHZ = 100
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "digits"
+BENCHES = {
+    "axi": ("cocotb_axi", "run_streams"),
+    "axi-lite": ("cocotb_axi", "run_registers"),
+    "wishbone": ("cocotb_wishbone", "run_classic"),
+    "wishbone pipelined": ("cocotb_wishbone", "run_pipelined"),
+}
+pytestmark = pytest.mark.icarus
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("digits") / "build"
+    calibration = EXAMPLE / "digits_calibration.npz"
+    return compile_model(
+        EXAMPLE / "digits.nir", folder, options=CompileOptions(), calibration=calibration
+    ).build
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    qnet = quantised_chain(sizes=(9, 12, 5), seed=1)
+    plan = make_plan(qnet, PlanOptions(weights="loaded", lanes=6))
+    folder = tmp_path_factory.mktemp("loaded") / "build"
+    return write_build(folder, network=float_chain(qnet), qnet=qnet, plan=plan)
+
+
+def run_bus(build, link, x, folder, **job):
+    """What the bench of `link` left of samples, and the job it had."""
+    bench, case = BENCHES[link]
+    for module in ("cocotbext.axi", "cocotbext.wishbone"):
+        if not find_spec("cocotbext") or not find_spec(module):
+            pytest.skip(f"{module} is not installed")
+    path = write_link_verilog(build, folder / "link", clock_mhz=CLOCK_MHZ, link=link.split()[0])
+    tokens = input_tokens(x.reshape(*x.shape[:2], -1), events_format(build.plan.accelerator))
+    bounds = zip(tokens.offsets[:-1], tokens.offsets[1:], strict=True)
+    samples = [tokens.words[first:end, 0].tolist() for first, end in bounds]
+    tick = 1 << events_format(build.plan.accelerator).tick_bit
+    piece = samples[0][: [word >= tick for word in samples[0]].index(True) + 4]
+    job |= {"samples": samples, "piece": piece, "last_bit": out_format(build.plan.accelerator).tick_bit + 1}
+    (path / "job.json").write_text(json.dumps(job))
+    build_bench("icarus", [path / f"{TOP}.v", path / "accelerator.v"], top=TOP, folder=path)
+    places = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
+    env = {"SPIKELOOM_JOB": str(path), "PYTHONPATH": places, "COCOTB_TEST_FILTER": f"{case}$"}
+    run_bench("icarus", bench, top=TOP, build=path, folder=path, env=env)
+    return json.loads((path / "result.json").read_text())
+
+
+def read(build, samples, steps):
+    """Output of token words, its protocol checked."""
+    words = np.array([word for sample in samples for word in sample], np.uint64).reshape(-1, 1)
+    tokens = Tokens(words=words, offsets=np.cumsum([0, *map(len, samples)]))
+    params = build.plan.accelerator
+    return read_output(tokens, out_format(params), params.readout, steps=steps)
+
+
+def check(build, x, found):
+    """Output, counters and identity against what is known without the device."""
+    expected = run_engine("golden", build, x).output
+    np.testing.assert_array_equal(read(build, found["output"], x.shape[1]), expected)
+    np.testing.assert_array_equal(read(build, found["again"], x.shape[1]), expected[:1])
+    facts, before, after = found["facts"], found["before"], found["after"]
+    assert (facts["magic"], facts["version"]) == (MAGIC, MAP_VERSION)
+    assert facts["clock_hz"] == CLOCK_MHZ * 1_000_000
+    assert facts["build_id"] == build_id(build.path).hex()
+    params = build.plan.accelerator
+    assert facts["event_bits"] == events_format(params).payload_bits
+    assert facts["out_bits"] == out_format(params).payload_bits
+    ticks = len(x) * x.shape[1]
+    assert after["event_ticks"] - before["event_ticks"] == ticks
+    assert after["event_words"] - before["event_words"] == x.sum() + ticks
+    assert after["out_ticks"] - before["out_ticks"] == ticks
+    assert after["out_words"] - before["out_words"] == sum(map(len, found["output"]))
+    assert after["cycles"] > before["cycles"]
+
+
+@pytest.mark.parametrize("link", BENCHES)
+def test_real_digits(digits, link, tmp_path):
+    x = load_samples(EXAMPLE / "digits_test.npz", shape=(64,), limit=3).x
+    found = run_bus(digits, link, x, tmp_path)
+    check(digits, x, found)
+    assert found["facts"]["memories"] == 0
+    assert found["facts"]["streams"] == (link == "axi")
+
+
+@pytest.mark.parametrize("link", ["axi", "axi-lite", "wishbone"])
+def test_weights_that_are_loaded(loaded, link, tmp_path):
+    x = (np.random.default_rng(3).random((2, 6, 9)) < 0.5).astype(np.uint8)
+    image = loaded.load_image()
+    found = run_bus(loaded, link, x, tmp_path, slices=[words.ravel().tolist() for words in image.slices()])
+    check(loaded, x, found)
+    assert found["facts"]["memories"] == len(image.shapes)
