@@ -9,6 +9,7 @@ from pathlib import Path
 from ..gen.atomic_dir import replace_directory
 from ..gen.build_dir import Build
 from ..gen.toolchain.tops import DEFAULT_BAUD
+from .c_registers import register_header
 from .c_texts import build_header, build_source, protocol_header, sample_header, sample_source
 
 __all__ = ["FOLDER", "write_c_project"]
@@ -51,6 +52,7 @@ def write_c_project(
     path = build.path / FOLDER if out is None else Path(out)
     texts = {
         "spikeloom_protocol.h": protocol_header(),
+        "spikeloom_registers.h": register_header(),
         _MARK: build_header(build, baud=baud),
         "spikeloom_build.c": build_source(build, names=classes),
         "spikeloom_samples.h": sample_header(build),

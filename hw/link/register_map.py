@@ -42,6 +42,7 @@ class Reg(IntEnum):
     BUILD_ID = 0x10
     CONTROL = 0x20
     STATUS = 0x24
+    SCRATCH = 0x28
     EVENT = 0x30
     EVENT_HIGH = 0x34
     OUT = 0x40

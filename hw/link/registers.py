@@ -96,6 +96,7 @@ class Registers(wiring.Component):
         start, control, slow, complete = Signal(), Signal(), Signal(), Signal()
         reads = {offset: (value, 1) for offset, value in self._facts(m).items()}
         writes: dict[int, tuple[Signal, Any]] = {Reg.CONTROL: (control, 1)}
+        reads[Reg.SCRATCH], writes[Reg.SCRATCH] = self._scratch(m)
         if not self.streams:
             reads |= self._out(m, start & ~bus.write & (bus.address == Reg.OUT >> 2))
             writes |= self._event(m)
@@ -149,6 +150,13 @@ class Registers(wiring.Component):
         for at, name in enumerate(ACCELERATOR_COUNTERS):
             words[Reg.COUNTERS + _WORD_BYTES * at] = count(m, name, self.steps[at])
         return words
+
+    def _scratch(self, m: Module) -> tuple[tuple[Any, Any], tuple[Signal, Any]]:
+        """A word that nothing else uses: a test of the bus."""
+        keep, word = Signal(name="write_scratch"), Signal(WORD_BITS, name="scratch")
+        with m.If(keep):
+            m.d.sync += word.eq(self.bus.data)
+        return (word, 1), (keep, 1)
 
     def _event(self, m: Module) -> dict[int, tuple[Signal, Any]]:
         """EVENT sends; what of a token is beyond its word was written to EVENT_HIGH before."""

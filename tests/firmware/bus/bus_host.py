@@ -148,7 +148,8 @@ async def refused(master, loads):
     counters = {Reg.COUNTERS + 4 * at for at in range(len(ACCELERATOR_COUNTERS))}
     identity = {Reg.BUILD_ID + 4 * at for at in range(BUILD_ID_WORDS)}
     readable = {Reg.MAGIC, Reg.VERSION, Reg.CLOCK_HZ, Reg.WIDTHS, Reg.STATUS, Reg.OUT, *counters, *identity}
-    writable = {Reg.CONTROL, Reg.EVENT}
+    writable = {Reg.CONTROL, Reg.EVENT, Reg.SCRATCH}
+    readable.add(Reg.SCRATCH)
     if loads:
         both = {Reg.MEMORY_PLACE, Reg.MEMORY_ROW, Reg.MEMORY_DATA, Reg.CONTENTS, Reg.CONTENTS_HIGH}
         readable |= {*both, Reg.MEMORY_ROWS, Reg.MEMORY_BITS}

@@ -1,7 +1,13 @@
 """cocotb bench of an accelerator behind Wishbone: the master of cocotbext-wishbone, and the rules of B4."""
 
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
 import cocotb
-from bus_host import through_registers
+from bus_host import start, through_registers
 from cocotb.triggers import ClockCycles, RisingEdge, Timer
 from cocotbext.wishbone.driver import (  # pyright: ignore[reportMissingImports]
     WBOp,
@@ -56,11 +62,16 @@ async def rules(dut):
         assert not requested or int(dut.wb_stall_o.value) == (not answers)
 
 
-async def run(dut, *, pipelined):
+async def begin(dut, *, pipelined):
+    """A master on a bus at rest."""
     for name in ("cyc", "stb", "we", "adr", "dat", "sel"):
         getattr(dut, f"wb_{name}_i").value = 0
     await Timer(1, "ns")  # Icarus loses what a master sets at once, at time 0
-    master = Wishbone(dut, pipelined=pipelined)
+    return Wishbone(dut, pipelined=pipelined)
+
+
+async def run(dut, *, pipelined):
+    master = await begin(dut, pipelined=pipelined)
     await through_registers(dut, master, dut.wb_clk_i, dut.wb_rst_i, active=1)
 
 
@@ -74,3 +85,29 @@ async def run_classic(dut):
 async def run_pipelined(dut):
     """A master that takes STALL for what holds its request."""
     await run(dut, pipelined=True)
+
+
+@cocotb.test(timeout_time=LIMIT_NS, timeout_unit="ns")
+async def run_driver(dut):
+    """What the C driver of the job's command asks for; what it says goes into the result."""
+    folder = Path(os.environ["SPIKELOOM_JOB"])
+    job = json.loads((folder / "job.json").read_text())
+    master = await begin(dut, pipelined=False)
+    await start(dut.wb_clk_i, dut.wb_rst_i, active=1)
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    said = []
+    with subprocess.Popen(job["command"], text=True, **pipes) as process:
+        driver: Any = process
+        for line in driver.stdout:
+            kind, *words = line.split()
+            if kind == "=":
+                said.append(words)
+            elif kind == "w":
+                assert await master.write(*map(int, words)), f"the driver was refused: {line}"
+            else:
+                word, good = await master.read(int(words[0]))
+                assert good, f"the driver was refused: {line}"
+                print(word, file=driver.stdin, flush=True)
+        trouble = driver.stderr.read()
+    found = {"said": said, "code": driver.returncode, "trouble": trouble}
+    (folder / "result.json").write_text(json.dumps(found))

@@ -52,18 +52,22 @@ def loaded(tmp_path_factory):
 
 
 def run_bus(build, link, x, folder, **job):
-    """What the bench of `link` left of samples, and the job it had."""
-    bench, case = BENCHES[link]
-    for module in ("cocotbext.axi", "cocotbext.wishbone"):
-        if not find_spec("cocotbext") or not find_spec(module):
-            pytest.skip(f"{module} is not installed")
-    path = write_link_verilog(build, folder / "link", clock_mhz=CLOCK_MHZ, link=link.split()[0])
+    """What the bench of `link` left of samples."""
     tokens = input_tokens(x.reshape(*x.shape[:2], -1), events_format(build.plan.accelerator))
     bounds = zip(tokens.offsets[:-1], tokens.offsets[1:], strict=True)
     samples = [tokens.words[first:end, 0].tolist() for first, end in bounds]
     tick = 1 << events_format(build.plan.accelerator).tick_bit
     piece = samples[0][: [word >= tick for word in samples[0]].index(True) + 4]
     job |= {"samples": samples, "piece": piece, "last_bit": out_format(build.plan.accelerator).tick_bit + 1}
+    return simulate(build, folder / "link", link.split()[0], *BENCHES[link], job)
+
+
+def simulate(build, path, link, bench, case, job):
+    """What the test `case` of a bench left of a job."""
+    for module in ("cocotbext.axi", "cocotbext.wishbone"):
+        if not find_spec("cocotbext") or not find_spec(module):
+            pytest.skip(f"{module} is not installed")
+    write_link_verilog(build, path, clock_mhz=CLOCK_MHZ, link=link)
     (path / "job.json").write_text(json.dumps(job))
     build_bench("icarus", [path / f"{TOP}.v", path / "accelerator.v"], top=TOP, folder=path)
     places = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
