@@ -194,6 +194,7 @@ def build_screen(result: BuildResult) -> Group:
         "clock": f"{result.clock_mhz:g} MHz{'' if result.pll is None else ', by the PLL'}",
         "fastest clock": "-" if result.fmax_mhz is None else f"{result.fmax_mhz:.1f} MHz",
         "critical path": result.critical_path or "-",
+        **_other_domains(result),
         "bitstream": short_path(result.bitstream),
         "load it with": f"{result.programmer} {short_path(result.bitstream)}" if result.bitstream else "-",
         "tools": ", ".join(f"{name} {version}" for name, version in result.tools.items()),
@@ -202,15 +203,24 @@ def build_screen(result: BuildResult) -> Group:
     return Group(facts_table(f"Built for {result.board}", facts), *_shortfall(result))
 
 
+def _other_domains(result: BuildResult) -> dict[str, object]:
+    """Clock domains beside the accelerator's."""
+    facts: dict[str, object] = {}
+    for domain in result.domains[1:]:
+        facts[f"clock of the {domain.name}"] = f"{domain.clock_mhz:g} MHz"
+        facts[f"fastest clock of the {domain.name}"] = f"{domain.fmax_mhz:.1f} MHz"
+    return facts
+
+
 def _shortfall(result: BuildResult) -> list[RenderableType]:
-    if result.timing_met is not False:
-        return []
     return [
         Text(
-            f"too slow: {result.board} runs at {result.clock_mhz:g} MHz, the design reaches "
-            f"{result.fmax_mhz:.1f} MHz; its slowest path: {result.critical_path or 'not reported'}",
+            f"too slow: the {domain.name} runs at {domain.clock_mhz:g} MHz on {result.board} and reaches "
+            f"{domain.fmax_mhz:.1f} MHz; its slowest path: {domain.critical_path or 'not reported'}",
             style="red",
         )
+        for domain in result.domains
+        if not domain.met
     ]
 
 

@@ -14,11 +14,13 @@ from amaranth import Elaboratable
 
 from ...hw.boards.board import Board
 from ...hw.boards.registry import BOARDS
+from ...hw.boards.top import LinkTop
 from ...hw.load_bus import loaded_shapes
 from ..atomic_dir import replace_directory
 from ..build_dir import Build
 from ..errors import UserError
-from .clocks import AUTO, TRIES, faster, parse_clock, with_clock
+from .clocks import AUTO, GAIN, TRIES, faster, first_try, parse_clock, with_clock
+from .domains import DomainTiming, domain_timings
 from .fit import check_fit, check_memory, out_of_room
 from .flows import FLOWS
 from .netlist import PASSES, apply_passes
@@ -51,15 +53,17 @@ class BuildResult:
     luts, ffs, lut_rams, block_rams, dsps, sprams : int
         In use after place and route, or counted by synthesis. A LUT of an iCE40 is a logic cell.
     fmax_mhz : float or None
-        Highest clock of the slowest clock domain; None without place and route.
+        Highest clock of the accelerator's clock domain; None without place and route.
     clock_mhz : float
-        Clock of the design.
+        Its clock.
     pll : mapping or None
         Setting of the PLL that makes it (`hw.boards.pll.Pll`); None: it is the oscillator's.
     timing_met : bool or None
-        Whether `fmax_mhz` reaches it.
+        Whether every domain reaches its clock.
     critical_path : str or None
-        The slowest path, in words.
+        The slowest path of that domain, in words.
+    domains : tuple of DomainTiming
+        Of all clock domains; the first is the accelerator's.
     seed : int or None
     passes : tuple of str
         Netlist passes that ran.
@@ -94,6 +98,7 @@ class BuildResult:
     programmer: str
     tools: Mapping[str, str]
     wall_s: float
+    domains: tuple[DomainTiming, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain data for a JSON file; the bitstream as a path string."""
@@ -144,6 +149,7 @@ def build(
         Of the UART.
     clock : float, "auto" or None
         MHz, or the fastest PLL setting below what the design reaches, with a margin; None: the oscillator's.
+        With a link the PLL clocks the accelerator alone.
     seed : int
         Seed of place and route.
     engine : {"auto", "pyosys", "yowasp"}
@@ -181,7 +187,10 @@ def build(
                 top = ready.pop() if ready else board_top(build, board, link=link, baud=baud)
                 return _bitstream(build, board, top, folder, seed=seed, engine=engine, progress=progress)
 
-            result = _as_fast_as_it_goes(target, attempt) if clock == AUTO else attempt(target)
+            if clock == AUTO:
+                result = _as_fast_as_it_goes(target, attempt, first=first_try(target) if link else target)
+            else:
+                result = attempt(target)
             result = replace(result, top=link or "board", baud=baud if link == "uart" else None)
         result = replace(result, wall_s=round(time.monotonic() - started, 3))
         text = json.dumps(result.as_json(), indent=2)
@@ -189,19 +198,25 @@ def build(
     return replace(result, bitstream=result.bitstream and path / result.bitstream)
 
 
-def _as_fast_as_it_goes(board: Board, attempt: Callable[[Board], BuildResult]) -> BuildResult:
-    """Build with the oscillator's clock, then with the PLL set by what that reached, or less if missed."""
-    result = attempt(board)
-    fmax, missed = result.fmax_mhz or 0.0, False
+def _as_fast_as_it_goes(
+    board: Board, attempt: Callable[[Board], BuildResult], *, first: Board | None = None
+) -> BuildResult:
+    """Build with the clock of `first` (the oscillator's), then with the PLL set by what that reached.
+
+    Again where that reaches far more, or misses; where the last try misses, with the fastest that did not.
+    """
+    tried, best = first or board, None
+    result = attempt(tried)
+    fmax = result.fmax_mhz or 0.0
     for _ in range(TRIES):
+        best = tried if result.timing_met else best
         clocked = faster(board, fmax)
-        if clocked is None:
+        if clocked is None or (best is not None and clocked.design_mhz < GAIN * best.design_mhz):
             break
-        found = attempt(clocked)
-        if found.timing_met:
-            return found
-        fmax, missed = min(fmax, found.fmax_mhz or 0.0), True
-    return attempt(board) if missed else result
+        tried, result = clocked, attempt(clocked)
+        reached = result.fmax_mhz or 0.0
+        fmax = reached if result.timing_met else min(fmax, reached)
+    return result if result.timing_met else attempt(best or board)
 
 
 def _synth_only(
@@ -237,7 +252,9 @@ def _bitstream(
         flow.packer.name: tool_version(flow.packer.distribution),
         "amaranth-boards": tool_version("amaranth-boards"),
     }
-    result = _result(board, "board", placement.resources, tools, placement=placement)
+    split = isinstance(top, LinkTop) and top.split
+    timings = domain_timings(placement, board, split=split)
+    result = _result(board, "board", placement.resources, tools, domains=timings)
     return replace(result, seed=seed, passes=tuple(passes), bitstream=Path(bitstream.name))
 
 
@@ -309,20 +326,20 @@ def _result(
     resources: Resources,
     tools: Mapping[str, str],
     *,
-    placement: Placement | None = None,
+    domains: tuple[DomainTiming, ...] = (),
 ) -> BuildResult:
-    fmax = min(placement.fmax_mhz.values(), default=None) if placement else None
-    path = placement.critical_path if placement else None
+    first = domains[0] if domains else None
     return BuildResult(
         board=board.name,
         device=board.device.name,
         top=top,
         **asdict(resources),
-        fmax_mhz=None if fmax is None else round(fmax, 2),
+        fmax_mhz=None if first is None else first.fmax_mhz,
         clock_mhz=board.design_mhz,
         pll=None if board.pll is None else asdict(board.pll),
-        timing_met=None if fmax is None else fmax >= board.design_mhz,
-        critical_path=None if path is None else str(path),
+        timing_met=None if first is None else all(domain.met for domain in domains),
+        critical_path=None if first is None else first.critical_path,
+        domains=domains,
         seed=None,
         passes=(),
         bitstream=None,

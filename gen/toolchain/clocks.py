@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...hw.boards.board import Board
+from ...hw.boards.device import Family
 from ...hw.boards.pll import choose_pll
 from ..errors import UserError
 
-__all__ = ["AUTO", "MARGIN", "TRIES", "faster", "parse_clock", "with_clock"]
+__all__ = ["AUTO", "GAIN", "MARGIN", "TRIES", "faster", "first_try", "parse_clock", "with_clock"]
 
 AUTO = "auto"
 MARGIN = 0.9
 """Share of the highest clock that is taken: placing again moves it by some percent."""
+GAIN = 1.15
+"""By how much a clock has to be faster than one that was met to be tried."""
 TRIES = 3
 """Times that a faster clock is tried."""
 _MOST_MHZ = 1000.0
+_FIRST_MHZ = {Family.ECP5: 120.0, Family.ICE40: 48.0}
+"""What is first asked of an accelerator beside a link."""
 
 
 def parse_clock(text: str | float | None) -> float | str | None:
@@ -62,3 +67,13 @@ def faster(board: Board, fmax_mhz: float) -> Board | None:
     if pll is None or pll.output_mhz <= board.clock_mhz:
         return None
     return replace(board, pll=pll)
+
+
+def first_try(board: Board) -> Board:
+    """The board to begin with where the design has a link.
+
+    With the oscillator alone the link and the accelerator have one clock, and what they reach is the link's.
+    """
+    asked = _FIRST_MHZ.get(board.family)
+    pll = None if asked is None else choose_pll(board.device, board.clock_mhz, max(asked, board.clock_mhz))
+    return board if pll is None or pll.output_mhz <= board.clock_mhz else replace(board, pll=pll)

@@ -14,7 +14,7 @@ from .flow import Flow
 from .flows import FLOWS
 from .process import OnLine, Tool, ToolRun, run_tool
 from .resources import Resources
-from .timing import CriticalPath, read_critical_path
+from .timing import CriticalPath, read_critical_paths, slowest
 
 __all__ = ["Placement", "pack", "place_and_route", "read_report"]
 
@@ -33,14 +33,19 @@ class Placement:
         Everything in use, also what packing and routing added.
     utilisation : mapping of str to (int, int)
         Used and available of every kind of site that is used, in nextpnr's names.
-    critical_path : CriticalPath or None
-        The slowest path between two registers.
+    critical_paths : mapping of str to CriticalPath
+        The slowest path between two registers of each clock that has one.
     """
 
     fmax_mhz: Mapping[str, float]
     resources: Resources
     utilisation: Mapping[str, tuple[int, int]]
-    critical_path: CriticalPath | None
+    critical_paths: Mapping[str, CriticalPath]
+
+    @property
+    def critical_path(self) -> CriticalPath | None:
+        """The slowest of all."""
+        return slowest(self.critical_paths.values())
 
 
 def place_and_route(
@@ -130,5 +135,5 @@ def _placement(report: Mapping[str, Any], flow: Flow, synthesised: Resources) ->
         fmax_mhz={clock: float(entry["achieved"]) for clock, entry in report["fmax"].items()},
         resources=Resources(**{**asdict(synthesised), **found}),
         utilisation=utilisation,
-        critical_path=read_critical_path(report["critical_paths"]),
+        critical_paths=read_critical_paths(report["critical_paths"]),
     )

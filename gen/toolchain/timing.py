@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["CriticalPath", "read_critical_path"]
+__all__ = ["CriticalPath", "read_critical_paths", "slowest"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +47,21 @@ class CriticalPath:
         )
 
 
-def read_critical_path(paths: Sequence[Mapping[str, Any]]) -> CriticalPath | None:
-    """Find the slowest path between two registers of one clock in nextpnr's report; None without one."""
-    clocked = [path for path in paths if path["from"] == path["to"] and path["path"]]
-    if not clocked:
-        return None
-    return max((_critical_path(path["path"]) for path in clocked), key=lambda path: path.total_ns)
+def read_critical_paths(paths: Sequence[Mapping[str, Any]]) -> dict[str, CriticalPath]:
+    """Find in nextpnr's report the slowest path between two registers of one clock, for each clock."""
+    found: dict[str, CriticalPath] = {}
+    for path in paths:
+        if path["from"] == path["to"] and path["path"]:
+            clock = str(path["from"]).split(maxsplit=1)[-1]  # posedge clk
+            best = slowest([*filter(None, [found.get(clock)]), _critical_path(path["path"])])
+            assert best is not None  # there is one
+            found[clock] = best
+    return found
+
+
+def slowest(paths: Iterable[CriticalPath]) -> CriticalPath | None:
+    """Return the one that takes longest; None of none."""
+    return max(paths, key=lambda path: path.total_ns, default=None)
 
 
 def _critical_path(hops: Sequence[Mapping[str, Any]]) -> CriticalPath:

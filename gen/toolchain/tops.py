@@ -7,6 +7,7 @@ from amaranth import Elaboratable
 
 from ...hw.boards.board import Board
 from ...hw.boards.top import BoardTop, LinkTop
+from ...hw.clocked_accelerator import ClockedAccelerator
 from ...hw.emitted import EmittedAccelerator
 from ...hw.link.params import MIN_BIT_CYCLES, HostLinkParams, bit_cycles_for
 from ...hw.link.spi_link import SpiLink
@@ -32,6 +33,8 @@ _WINDOW = 8
 def board_top(build: Build, board: Board, *, link: str | None, baud: int) -> Elaboratable:
     """Top level of `board`: with `link`, or with a self-test.
 
+    With a PLL and a link the PLL clocks the accelerator alone; the link stays at the oscillator.
+
     Raises
     ------
     UserError
@@ -49,6 +52,8 @@ def board_top(build: Build, board: Board, *, link: str | None, baud: int) -> Ela
     if getattr(board, link) is None:
         what = {"uart": "UART", "spi": "pins chosen for SPI"}[link]
         raise UserError(f"Board {board.name} has no {what}; {_boards_with(link)} have")
+    if board.pll is not None:
+        accelerator = ClockedAccelerator(accelerator, memories=loaded_shapes(build.plan.accelerator))
     if link == "spi":
         return LinkTop(board, SpiLink(accelerator, link_params(build, board)))
     return LinkTop(board, UartLink(accelerator, link_params(build, board, baud=baud)))
@@ -60,17 +65,16 @@ def link_params(build: Build, board: Board, *, baud: int | None = None) -> HostL
     Raises
     ------
     UserError
-        The board's clock cannot make this rate.
+        The link's clock cannot make this rate.
     """
-    clock_hz = round(board.design_mhz * 1e6)
     try:
-        bit_cycles = MIN_BIT_CYCLES if baud is None else bit_cycles_for(clock_hz, baud)
+        bit_cycles = MIN_BIT_CYCLES if baud is None else bit_cycles_for(round(board.link_mhz * 1e6), baud)
     except ValueError as error:
         raise UserError(f"Board {board.name}: {error}") from None
     return HostLinkParams(
         bit_cycles=bit_cycles,
         window=_WINDOWS.get(board.family, _WINDOW),
-        clock_hz=clock_hz,
+        clock_hz=round(board.design_mhz * 1e6),
         build_id=build_id(build.path),
         memories=loaded_shapes(build.plan.accelerator),
     )

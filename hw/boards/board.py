@@ -89,6 +89,11 @@ class Board:
         return self.clock_mhz if self.pll is None else self.pll.output_mhz
 
     @property
+    def link_mhz(self) -> float:
+        """Clock of a link, beside an accelerator with the PLL's."""
+        return self.clock_mhz if self.pll is None else self.pll.beside_mhz
+
+    @property
     def family(self) -> Family:
         """Device family."""
         return self.device.family

@@ -10,6 +10,7 @@ from amaranth.build import Attrs, Pins, Resource, Subsignal
 from amaranth.build.res import ResourceError
 from amaranth.lib import io
 
+from ..clocked_accelerator import ACCELERATOR_DOMAIN, ClockedAccelerator
 from ..link.spi_link import SpiLink
 from ..link.uart_link import UartLink
 from ..selftest import SelfTest
@@ -38,13 +39,15 @@ class BoardTop(Elaboratable):
         m = Module()
         _clock(m, self.board)
         m.submodules.selftest = self.selftest
-        _show(m, self.board, platform, self.selftest.passed, self.selftest.failed)
+        passed, failed = self.selftest.passed, self.selftest.failed
+        _show(m, self.board, platform, passed, failed, clock_mhz=self.board.design_mhz)
         return m
 
 
 class LinkTop(Elaboratable):
     """`link` on the pins of `board`, for the board's own platform: its UART, or an SPI target's.
 
+    Where its accelerator is a `ClockedAccelerator` it has the PLL's clock, and the link `Board.link_mhz`.
     Its lights: pass once something came out of the accelerator, fail once a damaged frame came.
     """
 
@@ -55,10 +58,11 @@ class LinkTop(Elaboratable):
             raise ValueError(f"Board {board.name} has no pins for SPI")
         self.board = board
         self.link = link
+        self.split = isinstance(link.accelerator, ClockedAccelerator)
 
     def elaborate(self, platform):
         m = Module()
-        _clock(m, self.board)
+        _clock(m, self.board, split=self.split)
         m.submodules.link = link = self.link
         if isinstance(link, UartLink):
             pins = platform.request("uart", self.board.uart, dir="-")
@@ -76,7 +80,8 @@ class LinkTop(Elaboratable):
             m.d.comb += buffer.o.eq(getattr(link, name))
         passed, failed = Signal(), Signal()
         m.d.sync += [passed.eq(passed | link.active), failed.eq(failed | link.failed)]
-        _show(m, self.board, platform, passed, failed)
+        clock_mhz = self.board.link_mhz if self.split else self.board.design_mhz
+        _show(m, self.board, platform, passed, failed, clock_mhz=clock_mhz)
         return m
 
 
@@ -91,14 +96,19 @@ def _spi_resource(board: Board) -> Resource:
     return Resource(SPI, 0, *signals, _LEVELS[board.family])
 
 
-def _clock(m: Module, board: Board) -> None:
-    """The PLL where there is one; else the platform gives the oscillator's clock."""
-    if board.pll is not None:
-        m.domains.sync = ClockDomain()
-        m.submodules.clock = ClockGenerator(board.pll)
+def _clock(m: Module, board: Board, *, split: bool = False) -> None:
+    """The PLL where there is one, for all or (`split`) the accelerator; else the platform gives a clock."""
+    if split:
+        assert board.pll is not None  # without one there is nothing to cross
+        sync, inner = ClockDomain("sync"), ClockDomain(ACCELERATOR_DOMAIN, reset_less=True)
+        m.domains += [sync, inner]
+        m.submodules.clock = ClockGenerator(board.pll, inner, beside=sync)
+    elif board.pll is not None:
+        m.domains.sync = sync = ClockDomain()
+        m.submodules.clock = ClockGenerator(board.pll, sync)
 
 
-def _show(m: Module, board: Board, platform, passed: Value, failed: Value) -> None:
+def _show(m: Module, board: Board, platform, passed: Value, failed: Value, *, clock_mhz: float) -> None:
     """Show it on the LEDs, except those that share a pin with what is already in use."""
     ports = {}
     for led in board.leds:
@@ -109,7 +119,7 @@ def _show(m: Module, board: Board, platform, passed: Value, failed: Value) -> No
     leds = [led for led in board.leds if ports[led.resource, led.number] is not None]
     if not leds:
         return
-    clock_hz = round(board.design_mhz * 1e6)
+    clock_hz = round(clock_mhz * 1e6)
     m.submodules.lights = lights = StatusLights(count=len(leds), clock_hz=clock_hz)
     m.d.comb += [lights.passed.eq(passed), lights.failed.eq(failed)]
     for number, led in enumerate(leds):

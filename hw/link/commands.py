@@ -44,11 +44,11 @@ class Commands(wiring.Component):
     reset: Signal
     refuse: Signal
 
-    def __init__(self, *, identity: bytes, shapes: Sequence[LoadedShape] = ()):
+    def __init__(self, *, identity: bytes, shapes: Sequence[LoadedShape] = (), crossed: bool = False):
         if len(identity) != IDENTITY_BYTES:
             raise ValueError(f"Identity must have {IDENTITY_BYTES} bytes, not {len(identity)}")
         self.identity = identity
-        self.memories = MemoryCommands(shapes) if shapes else None
+        self.memories = MemoryCommands(shapes, crossed=crossed) if shapes else None
         super().__init__(
             {
                 "i": In(byte_stream()),

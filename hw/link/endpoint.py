@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..load_bus import load_signature
 from .commands import Commands
-from .counters import count, stream_steps
+from .counters import COUNTER_BITS, count, stream_steps
 from .params import HostLinkParams
 from .reliable import ReliableLink
 from .words import BytesToWords, WordsToBytes
@@ -28,6 +28,8 @@ class LinkEndpoint(wiring.Component):
     params : HostLinkParams
     event_bits, out_bits : int
         Width of the accelerator's payloads; the two top bits of both are `tick` and `last`.
+    crossed : bool
+        The accelerator has a clock of its own (`hw.clocked_accelerator.ClockedAccelerator`).
 
     Streams
     -------
@@ -41,6 +43,8 @@ class LinkEndpoint(wiring.Component):
     line_error : in, for a cycle: the line saw what is no byte
     reset : out, of the accelerator
     load : out, with loaded memories, its load bus. Until they are loaded, tokens are refused
+    cycles : in, with `crossed`, clock cycles of the accelerator; else the link's are counted
+    fetch, finished : with `crossed` and `load`, `fetch` and `done` of the bus
     """
 
     line_i: Any
@@ -50,12 +54,19 @@ class LinkEndpoint(wiring.Component):
     line_error: Signal
     reset: Signal
     load: Any
+    cycles: Signal
+    fetch: Signal
+    finished: Signal
 
-    def __init__(self, params: HostLinkParams, *, event_bits: int, out_bits: int):
+    def __init__(self, params: HostLinkParams, *, event_bits: int, out_bits: int, crossed: bool = False):
         self.params = params
+        self.crossed = crossed
         self.event_bits, self.out_bits = event_bits, out_bits
         self.link = ReliableLink(window=params.window)
-        load = {"load": Out(load_signature(params.memories))} if params.memories else {}
+        load: dict[str, Any] = {"load": Out(load_signature(params.memories))} if params.memories else {}
+        if crossed:
+            load |= {"cycles": In(COUNTER_BITS)}
+            load |= {"fetch": Out(1), "finished": In(1)} if params.memories else {}
         super().__init__(
             {
                 **load,
@@ -72,7 +83,7 @@ class LinkEndpoint(wiring.Component):
         m = Module()
         m.submodules.link = link = self.link
         identity = self.params.identity(event_bits=self.event_bits, out_bits=self.out_bits)
-        commands = Commands(identity=identity, shapes=self.params.memories)
+        commands = Commands(identity=identity, shapes=self.params.memories, crossed=self.crossed)
         collected = WordsToBytes(width=self.out_bits)
         words = BytesToWords(width=self.event_bits)
         fresh = ResetInserter(link.opened)
@@ -91,6 +102,11 @@ class LinkEndpoint(wiring.Component):
         m.d.sync += self.reset.eq(link.opened | commands.reset)
         if commands.memories is not None:
             wiring.connect(m, commands.memories.bus, wiring.flipped(self.load))
+            if self.crossed:
+                m.d.comb += [
+                    self.fetch.eq(commands.memories.fetch),
+                    commands.memories.finished.eq(self.finished),
+                ]
         self._split(m, link, commands, words)
         self._join(m, link, commands, collected)
         self._count(m, link, commands)
@@ -146,5 +162,9 @@ class LinkEndpoint(wiring.Component):
             "stray_frames": link.stray,
             "line_errors": self.line_error,
         }
+        if self.crossed:
+            m.d.comb += commands.counters.cycles.eq(self.cycles)
+        else:
+            counted["cycles"] = 1
         for name, step in counted.items():
             m.d.comb += getattr(commands.counters, name).eq(count(m, name, step))

@@ -34,6 +34,7 @@ class MemoryCommands(wiring.Component):
     done : out, for a cycle: the reply was sent; the body may not have ended
     ended : out, with `done`: it has
     bus : out, the load bus
+    fetch, finished : with `crossed`, `fetch` and `done` of `hw.load_crossing.LoadCrossing`
     loaded : out, what the memories hold has a name
     """
 
@@ -45,10 +46,13 @@ class MemoryCommands(wiring.Component):
     done: Signal
     ended: Signal
     bus: Any
+    fetch: Signal
+    finished: Signal
     loaded: Signal
 
-    def __init__(self, shapes: Sequence[LoadedShape]):
+    def __init__(self, shapes: Sequence[LoadedShape], *, crossed: bool = False):
         self.shapes = tuple(shapes)
+        self.crossed = crossed
         super().__init__(
             {
                 "start": In(1),
@@ -59,6 +63,7 @@ class MemoryCommands(wiring.Component):
                 "done": Out(1),
                 "ended": Out(1),
                 "bus": Out(load_signature(shapes)),
+                **({"fetch": Out(1), "finished": In(1)} if crossed else {}),
                 "loaded": Out(1),
             }
         )
@@ -71,6 +76,7 @@ class MemoryCommands(wiring.Component):
         loaded = Signal(reset_less=True)
         contents = Signal(8 * CONTENTS_BYTES, reset_less=True)
         data, asked = Signal(16), Signal(8)
+        finished = self.finished if self.crossed else Const(1)
         m.d.comb += [
             bus.data.eq(data),
             self.ended.eq(ended),
@@ -122,9 +128,11 @@ class MemoryCommands(wiring.Component):
                     m.next = "COUNT"
             with m.State("WRITE"):
                 m.d.comb += [bus.active.eq(1), bus.write.eq(at.there)]
-                m.d.sync += [loaded.eq(0), count.eq(count + at.there)]
-                at.advance()
-                m.next = "SETTLE"
+                m.d.sync += loaded.eq(0)
+                with m.If(finished | ~at.there):
+                    m.d.sync += count.eq(count + at.there)
+                    at.advance()
+                    m.next = "SETTLE"
             with m.State("SETTLE"):  # what is known of the place follows it
                 m.d.comb += bus.active.eq(1)
                 m.next = "LOW"
@@ -147,7 +155,13 @@ class MemoryCommands(wiring.Component):
             with m.State("READ"):
                 m.d.comb += bus.active.eq(1)
                 m.d.sync += count.eq(count + 1)
-                with m.If(count == LOAD_READ_CYCLES):
+                came = count == LOAD_READ_CYCLES
+                if self.crossed:
+                    # in the first cycle the address, and whether there is one, have only just changed
+                    m.d.comb += self.fetch.eq(at.there & (count != 0))
+                    m.d.sync += count.eq(1)
+                    came = (count != 0) & (finished | ~at.there)
+                with m.If(came):
                     m.d.sync += [data.eq(Mux(at.there, bus.q, 0)), count.eq(0), asked.eq(asked - 1)]
                     at.advance()
                     m.next = "SEND"

@@ -27,7 +27,7 @@ class HostLinkParams:
     window : int
         Frames that each direction keeps, a power of two, 1 .. 64; a frame takes 256 bytes of memory.
     clock_hz : int
-        Clock of the design, which the host is told.
+        Clock of the accelerator, which the host is told.
     build_id : bytes
         First 16 bytes of the SHA-256 of the build's manifest; with `memories`, of its design.
     memories : tuple of LoadedShape

@@ -23,7 +23,8 @@ class AcceleratorLink(wiring.Component):
     ----------
     accelerator : Component
         Has an input stream `events` and an output stream `out`; the two top bits of both payloads are
-        `tick` and `last`. One without an input `reset` is given a reset of its clock domain.
+        `tick` and `last`. One without an input `reset` is given a reset of its clock domain. One with its own
+        clock is in a `hw.clocked_accelerator.ClockedAccelerator`.
     params : HostLinkParams
     pins : mapping of str to member
 
@@ -49,8 +50,13 @@ class AcceleratorLink(wiring.Component):
         m = Module()
         accelerator = self.accelerator
         event, out = Value.cast(accelerator.events.payload), Value.cast(accelerator.out.payload)
-        m.submodules.endpoint = endpoint = LinkEndpoint(self.params, event_bits=len(event), out_bits=len(out))
+        crossed = "cycles" in accelerator.signature.members
+        m.submodules.endpoint = endpoint = LinkEndpoint(
+            self.params, event_bits=len(event), out_bits=len(out), crossed=crossed
+        )
         self.line(m, endpoint)
+        if crossed:
+            m.d.comb += endpoint.cycles.eq(accelerator.cycles)
         if "reset" in accelerator.signature.members:
             m.submodules.accelerator = accelerator
             m.d.comb += accelerator.reset.eq(endpoint.reset)
@@ -58,6 +64,8 @@ class AcceleratorLink(wiring.Component):
             m.submodules.accelerator = ResetInserter(endpoint.reset)(accelerator)
         if "load" in accelerator.signature.members:
             wiring.connect(m, endpoint.load, accelerator.load)
+        if "fetch" in accelerator.signature.members:
+            m.d.comb += [accelerator.fetch.eq(endpoint.fetch), endpoint.finished.eq(accelerator.done)]
         m.d.comb += [
             self.failed.eq(endpoint.link.bad),
             self.active.eq(endpoint.out.valid & endpoint.out.ready),

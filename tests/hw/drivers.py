@@ -25,10 +25,14 @@ def token(index=0, value=None, *, tick=0, last=0):
 
 
 class Bench(Elaboratable):
-    """A component, the reset of its clock domain (`rst`), and the number of the cycle (`cycle`)."""
+    """A component, the reset of its clock domain (`rst`), and the number of the cycle (`cycle`).
 
-    def __init__(self, component):
+    `clocks`: periods of further domains by name, in cycles; they have no reset.
+    """
+
+    def __init__(self, component, *, clocks=None):
         self.component = component
+        self.clocks = clocks or {}
         self.rst = Signal()
         self.cycle = Signal(32, reset_less=True)
 
@@ -36,6 +40,8 @@ class Bench(Elaboratable):
         m = Module()
         m.domains += ClockDomain("sync")
         m.d.comb += ResetSignal("sync").eq(self.rst)
+        for name in self.clocks:
+            m.domains += ClockDomain(name, reset_less=True)
         m.submodules.component = self.component
         m.d.sync += self.cycle.eq(self.cycle + 1)
         return m
@@ -44,6 +50,8 @@ class Bench(Elaboratable):
         """Run `benches`, functions of a simulator context, until all have ended."""
         simulator = Simulator(self)
         simulator.add_clock(1e-6)
+        for name, period in self.clocks.items():
+            simulator.add_clock(period * 1e-6, domain=name)
 
         async def watchdog(ctx):
             for _ in range(limit_cycles):

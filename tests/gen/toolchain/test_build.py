@@ -83,6 +83,23 @@ def test_bitstream(tmp_path, board):
 
 @pytest.mark.build
 @pytest.mark.slow
+@pytest.mark.parametrize(("link", "clock"), [("uart", 40.0), ("spi", 40.0), (None, 24.0)])
+def test_bitstream_with_a_pll(tmp_path, link, clock):
+    """On the device whose PLL takes the place of the clock's pin; beside a link there are two domains."""
+    result = build(compiled(tmp_path / "net"), board="icebreaker", link=link, clock=clock)
+    assert result.timing_met
+    assert 0.97 * clock < result.clock_mhz <= clock
+    expected = [("accelerator", result.clock_mhz), ("link", 12.0)] if link else [("design", result.clock_mhz)]
+    assert [(domain.name, domain.clock_mhz) for domain in result.domains] == expected
+    assert all(re.match(r"\d+\.\d ns from", domain.critical_path or "") for domain in result.domains)
+    assert result.bitstream is not None
+    log = (result.bitstream.parent / "nextpnr.log").read_text()
+    assert "clock constraint" not in "".join(line for line in log.splitlines() if "Warning" in line)
+    assert f"Derived frequency constraint of {result.clock_mhz:.1f} MHz" in log
+
+
+@pytest.mark.build
+@pytest.mark.slow
 def test_same_seed_same_bitstream(tmp_path):
     directory = compiled(tmp_path / "net")
     first = build(directory, board="ulx3s_12f").bitstream

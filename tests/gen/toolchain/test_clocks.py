@@ -1,6 +1,7 @@
-"""A board's top with a PLL, synthesised: one PLL cell, which clocks everything."""
+"""A board's top with a PLL, synthesised: one PLL cell, which clocks everything, or the accelerator alone."""
 
 import json
+import re
 
 import pytest
 from spikeloom.gen.emit import emit_rtlil
@@ -11,6 +12,7 @@ from spikeloom.gen.toolchain.flows import FLOWS
 from spikeloom.gen.toolchain.synthesis import synthesise
 from spikeloom.hw.boards.registry import BOARDS
 from spikeloom.hw.boards.top import LinkTop
+from spikeloom.hw.clocked_accelerator import ClockedAccelerator
 from spikeloom.hw.emitted import EmittedAccelerator
 from spikeloom.hw.link.params import HostLinkParams
 from spikeloom.hw.link.uart_link import UartLink
@@ -20,30 +22,65 @@ from ..chains import quantised_chain
 pytestmark = pytest.mark.build
 
 
-@pytest.mark.parametrize(
-    ("name", "cell"),
-    [("icebreaker", "SB_PLL40_PAD"), ("ice40_hx8k_evn", "SB_PLL40_CORE"), ("ulx3s_12f", "EHXPLLL")],
-)
-def test_the_pll_clocks_everything(tmp_path, name, cell):
-    board = with_clock(BOARDS[name], 40.0)
+OUTPUTS = ("CLKOP", "PLLOUTGLOBAL", "PLLOUTGLOBALB")
+PORTS = ("CLK", "C", "RCLK", "WCLK", "CLKA", "CLKB")
+REGISTERS = ("SB_DFF", "TRELLIS_FF", "SB_RAM", "DP16KD")
+
+
+def clocked_cells(tmp_path, board, *, split):
+    """The PLL's cell, and clocks of registers and RAMs: inside the accelerator, and outside of it."""
     qnet = quantised_chain((4, 3, 2))
     plan = make_plan(qnet, PlanOptions())
     (tmp_path / "accelerator.il").write_text(emit_rtlil(plan, qnet))
     params = HostLinkParams(
         bit_cycles=40, clock_hz=round(board.design_mhz * 1e6), build_id=bytes(16), window=2
     )
-    _write_top(LinkTop(board, UartLink(EmittedAccelerator(plan.accelerator), params)), board, tmp_path)
+    accelerator = EmittedAccelerator(plan.accelerator)
+    if split:
+        accelerator = ClockedAccelerator(accelerator)
+    _write_top(LinkTop(board, UartLink(accelerator, params)), board, tmp_path)
     netlist = synthesise(["accelerator.il", "top.il"], top="top", device=board.device, cwd=tmp_path)
-    assert netlist.cells[cell] == 1
-    cells = json.loads(netlist.netlist.read_text())["modules"]["top"]["cells"].values()
-    (pll,) = (c for c in cells if c["type"] == cell)
-    output = pll["connections"]["CLKOP" if cell == "EHXPLLL" else "PLLOUTGLOBAL"]
-    ports = ("CLK", "C", "RCLK", "WCLK", "CLKA", "CLKB")
-    flops = [c for c in cells if c["type"].startswith(("SB_DFF", "TRELLIS_FF", "SB_RAM", "DP16KD"))]
-    clocks = [c["connections"][port] for c in flops for port in ports if port in c["connections"]]
-    assert len(clocks) > 100
-    assert all(clock in (output, ["0"]) for clock in clocks)
-    if cell == "EHXPLLL":
-        assert f"{board.design_mhz * 1e6:.0f}" in (
-            tmp_path / FLOWS[board.family].constraints
-        ).read_text().replace(".0", "")
+    cells = json.loads(netlist.netlist.read_text())["modules"]["top"]["cells"]
+    (pll,) = (c for c in cells.values() if "PLL" in c["type"])
+    inside, outside = [], []
+    for name, cell in cells.items():
+        if cell["type"].startswith(REGISTERS):
+            clocks = [cell["connections"][port] for port in PORTS if port in cell["connections"]]
+            (inside if ".emitted." in name else outside).extend(clocks)
+    assert min(len(inside), len(outside)) > 50
+    return pll, inside, outside
+
+
+def output_of(pll):
+    return next(pll["connections"][name] for name in OUTPUTS if name in pll["connections"])
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [("icebreaker", "SB_PLL40_PAD"), ("ice40_hx8k_evn", "SB_PLL40_CORE"), ("ulx3s_12f", "EHXPLLL")],
+)
+def test_the_pll_clocks_everything(tmp_path, name, cell):
+    board = with_clock(BOARDS[name], 40.0)
+    pll, inside, outside = clocked_cells(tmp_path, board, split=False)
+    assert pll["type"] == cell
+    assert all(clock in (output_of(pll), ["0"]) for clock in inside + outside)
+    # the oscillator's clock, out of which nextpnr derives the others
+    text = (tmp_path / FLOWS[board.family].constraints).read_text()
+    assert len(re.findall(r"^(?:set_frequency|FREQUENCY PORT)", text, re.MULTILINE)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [("icebreaker", "SB_PLL40_2_PAD"), ("ice40_hx8k_evn", "SB_PLL40_CORE"), ("ecpix5_85f", "EHXPLLL")],
+)
+def test_the_pll_clocks_the_accelerator_beside_a_link(tmp_path, name, cell):
+    """The link has the oscillator's clock, or one that it closes where that is a fast one."""
+    board = with_clock(BOARDS[name], 80.0)
+    pll, inside, outside = clocked_cells(tmp_path, board, split=True)
+    assert pll["type"] == cell
+    assert all(clock in (output_of(pll), ["0"]) for clock in inside)
+    others = {tuple(clock) for clock in outside} - {("0",), tuple(output_of(pll))}
+    assert len(others) == 1
+    if name == "ecpix5_85f":
+        assert list(*others) == pll["connections"]["CLKOS"]
+        assert 50 < board.link_mhz <= 60

@@ -6,13 +6,16 @@ import re
 import pytest
 from spikeloom.gen.errors import UserError
 from spikeloom.gen.toolchain import ecp5, ice40
+from spikeloom.gen.toolchain.clocks import with_clock
+from spikeloom.gen.toolchain.domains import domain_timings
 from spikeloom.gen.toolchain.flows import FLOWS
 from spikeloom.gen.toolchain.netlist import PASSES, apply_passes
 from spikeloom.gen.toolchain.place import read_report
 from spikeloom.gen.toolchain.resources import Resources
-from spikeloom.gen.toolchain.timing import read_critical_path
+from spikeloom.gen.toolchain.timing import read_critical_paths
 from spikeloom.hw.boards.device import Family
 from spikeloom.hw.boards.registry import BOARDS
+from spikeloom.hw.clocked_accelerator import ACCELERATOR_DOMAIN
 
 
 def hop(kind, delay, source, sink):
@@ -76,18 +79,40 @@ def test_what_nextpnr_does_not_count_is_from_synthesis(tmp_path):
 
 
 def test_critical_path_in_words():
-    path = read_critical_path(REPORT["critical_paths"])
+    path = read_critical_paths(REPORT["critical_paths"])["clk"]
     assert str(path) == (
         "3.5 ns from a.sum to accelerator.b.v through 2 cells:"
         " clock to output 0.5, logic 0.8, routing 2.0, setup 0.2"
     )
-    assert path is not None
     assert path.total_ns == pytest.approx(3.5)
 
 
 def test_no_clocked_path():
-    assert read_critical_path(REPORT["critical_paths"][:1]) is None
-    assert read_critical_path([]) is None
+    assert read_critical_paths(REPORT["critical_paths"][:1]) == read_critical_paths([]) == {}
+
+
+def test_each_domain_has_its_own_clock_and_path(tmp_path):
+    """What the link's domain reaches says nothing of the accelerator's, and the other way round."""
+    inner = f"$glbnet$clock.{ACCELERATOR_DOMAIN}_clk"
+    report = {
+        **REPORT,
+        "fmax": {"$glbnet$clk": {"achieved": 88.5}, inner: {"achieved": 164.26}},
+        "critical_paths": [
+            {"from": f"posedge {clock}", "to": f"posedge {clock}", "path": path}
+            for clock, path in (("$glbnet$clk", SLOW), (inner, FAST))
+        ]
+        + [{"from": "posedge $glbnet$clk", "to": f"posedge {inner}", "path": SLOW}],
+    }
+    placement = read_report(write(tmp_path, report), flow=ecp5.FLOW, synthesised=Resources())
+    board = with_clock(BOARDS["ulx3s_85f"], 165)
+    domains = domain_timings(placement, board, split=True)
+    assert [(d.name, d.clock_mhz, d.fmax_mhz, d.met) for d in domains] == [
+        ("accelerator", board.design_mhz, 164.26, False),
+        ("link", 25.0, 88.5, True),
+    ]
+    assert [(d.critical_path or "")[:8] for d in domains] == ["0.5 ns f", "3.5 ns f"]
+    (whole,) = domain_timings(placement, board, split=False)
+    assert (whole.name, whole.fmax_mhz, (whole.critical_path or "")[:6]) == ("design", 88.5, "3.5 ns")
 
 
 @pytest.mark.parametrize(

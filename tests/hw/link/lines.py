@@ -25,8 +25,8 @@ async def say(ctx, port, data, *, gap=None):
 class LineBench(Bench):
     """A component with `line_i` and `line_o`, and the frames that it sent (`heard`)."""
 
-    def __init__(self, component, *, seed=0):
-        super().__init__(component)
+    def __init__(self, component, *, seed=0, clocks=None):
+        super().__init__(component, clocks=clocks)
         self.rng = random.Random(f"line {seed}")
         self.reader = FrameReader()
         self.heard = []

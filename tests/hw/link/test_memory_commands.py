@@ -3,14 +3,19 @@
 import random
 from functools import partial
 from itertools import chain
+from typing import Any
 
 import pytest
 from amaranth import Elaboratable, Module, ResetInserter, Signal
+from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import In, Out
+from spikeloom.firmware.host.frames import Frame
+from spikeloom.hw.clocked_accelerator import ACCELERATOR_DOMAIN, ClockedAccelerator
 from spikeloom.hw.link.endpoint import LinkEndpoint
 from spikeloom.hw.link.params import HostLinkParams
-from spikeloom.hw.link.protocol import CONTENTS_BYTES, READ_SLICES, FrameType, Op
-from spikeloom.hw.load_bus import LoadBus
+from spikeloom.hw.link.protocol import CONTENTS_BYTES, MAX_WINDOW, READ_SLICES, FrameType, Op
+from spikeloom.hw.load_bus import LoadBus, load_signature
 from spikeloom.hw.loaded_memory import LoadedMemory, LoadedShape
 
 from . import test_endpoint
@@ -57,10 +62,70 @@ class Board(Elaboratable):
         return m
 
 
-class Talk(test_endpoint.Talk):
+class Accelerator(wiring.Component):
+    """Sends back what it gets; has three memories, and counts cycles in which they are in use unreset."""
+
+    events: Any
+    out: Any
+    reset: Signal
+    load: Any
+
     def __init__(self):
-        self.echo = Board(10)
-        self.bench = LineBench(self.echo)
+        self.memories = [LoadedMemory([0] * shape.rows, shape) for shape in SHAPES]
+        self.unreset = Signal(8)
+        words = stream.Signature(10)
+        super().__init__(
+            {"events": In(words), "out": Out(words), "reset": In(1), "load": In(load_signature(SHAPES))}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules += self.memories
+        m.submodules.bus = bus = ResetInserter(self.reset)(LoadBus(self.memories))
+        m.submodules.fifo = fifo = ResetInserter(self.reset)(SyncFIFOBuffered(width=10, depth=4))
+        wiring.connect(m, wiring.flipped(self.load), bus.bus)
+        m.d.comb += [
+            fifo.w_data.eq(self.events.payload),
+            fifo.w_en.eq(self.events.valid),
+            self.events.ready.eq(fifo.w_rdy),
+            self.out.payload.eq(fifo.r_data),
+            self.out.valid.eq(fifo.r_rdy),
+            fifo.r_en.eq(self.out.ready),
+        ]
+        was = Signal()
+        m.d.sync += [was.eq(self.load.active), self.unreset.eq(self.unreset + (was & ~self.reset))]
+        return m
+
+
+class CrossedBoard(Elaboratable):
+    """The endpoint and the accelerator have clocks of their own."""
+
+    def __init__(self):
+        self.accelerator = Accelerator()
+        self.endpoint = LinkEndpoint(PARAMS, event_bits=10, out_bits=10, crossed=True)
+        self.line_i, self.line_o = self.endpoint.line_i, self.endpoint.line_o
+        self.unreset = self.accelerator.unreset
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.endpoint = endpoint = self.endpoint
+        m.submodules.clocked = clocked = ClockedAccelerator(self.accelerator, memories=SHAPES)
+        wiring.connect(m, endpoint.events, clocked.events)
+        wiring.connect(m, clocked.out, endpoint.out)
+        wiring.connect(m, endpoint.load, clocked.load)
+        m.d.comb += [
+            clocked.reset.eq(endpoint.reset),
+            clocked.fetch.eq(endpoint.fetch),
+            endpoint.finished.eq(clocked.done),
+            endpoint.cycles.eq(clocked.cycles),
+        ]
+        return m
+
+
+class Talk(test_endpoint.Talk):
+    def __init__(self, board=None, clocks=None):
+        self.echo = Board(10) if board is None else board
+        self.bench = LineBench(self.echo, clocks=clocks)
         self.bench.talk = partial(self.bench.talk, wait=600)
         self.seq = self.ack = 0
         self.ctx = None
@@ -82,9 +147,13 @@ class Talk(test_endpoint.Talk):
         return [int.from_bytes(reply[k : k + 2], "little") for k in range(1, len(reply), 2)]
 
 
-def test_written_and_read_back():
-    """Any place, across rows; what lies outside is not written, reads as 0, and touches nothing else."""
-    talk, rng = Talk(), random.Random("memories")
+@pytest.mark.parametrize("period", [None, 0.37, 0.997, 4.7])
+def test_written_and_read_back(period):
+    """Any place, across rows; what lies outside is not written, reads as 0, and touches nothing else.
+
+    Also where the accelerator has a clock of its own, of so many periods of the link's.
+    """
+    talk, rng = Talk() if period is None else crossed(period), random.Random("memories")
     kept = {0: [[0] * 3 for _ in range(5)], 1: [[0]], 2: [[0] for _ in range(20)]}
 
     async def script():
@@ -105,6 +174,39 @@ def test_written_and_read_back():
         assert await talk.write(0, 0, 3, 1) == await talk.write(3, 0, 0, 1) == 0
         assert await talk.read(3, 0, 0, 2) == [0, 0]
         assert await talk.read(0, 0, 0, READ_SLICES + 1) == []
+        assert talk.ctx.get(talk.echo.unreset) == 0
+
+    talk.run(script)
+
+
+def crossed(period):
+    """A conversation with an accelerator behind `ClockedAccelerator`."""
+    return Talk(CrossedBoard(), clocks={ACCELERATOR_DOMAIN: period})
+
+
+@pytest.mark.parametrize("period", [0.37, 4.7])
+def test_a_session_that_opens_during_an_access(period):
+    """What was under way is not taken for what is asked next, and nothing is written unasked."""
+    talk, rng = crossed(period), random.Random(f"cut {period}")
+
+    async def script():
+        rows = [[rng.getrandbits(16) for _ in range(3)] for _ in range(5)]
+        for row, values in enumerate(rows):
+            assert await talk.write(0, row, 0, *values) == 3
+        for nonce in range(2, 7):
+            place = bytes([0, 0, 0, rng.randrange(5), 0, 0])
+            read = Frame(
+                type=FrameType.COMMAND,
+                seq=talk.seq,
+                ack=talk.ack,
+                limit=talk.ack,
+                payload=b"\6" + place + b"\x0f",
+            )
+            again = Frame(type=FrameType.OPEN, seq=nonce, ack=0, limit=MAX_WINDOW)
+            await talk.bench.talk(talk.ctx, read, bytes(rng.randrange(20)), again)
+            talk.seq = talk.ack = 0
+            row = rng.randrange(5)
+            assert await talk.read(0, row, 0, 3) == rows[row]
         assert talk.ctx.get(talk.echo.unreset) == 0
 
     talk.run(script)
@@ -147,9 +249,10 @@ def test_state_and_names():
     talk.run(script)
 
 
+@pytest.mark.parametrize("period", [None, 0.37])
 @pytest.mark.parametrize("tokens", [b"\1\2", bytes(40)])
-def test_tokens_are_refused_until_the_memories_have_a_name(tokens):
-    talk = Talk()
+def test_tokens_are_refused_until_the_memories_have_a_name(tokens, period):
+    talk = Talk() if period is None else crossed(period)
 
     async def script():
         refused = [(FrameType.COMMAND, bytes([Op.NOT_LOADED]))]
