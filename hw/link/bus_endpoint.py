@@ -88,7 +88,7 @@ class BusEndpoint(wiring.Component):
         event = StreamBuffer(width=len(self.events.payload))
         m.submodules.event = ResetInserter(self.reset)(event)
         m.submodules.answer = answer = StreamBuffer(width=len(self.out.payload))
-        open_ = ~registers.reset & ~self.reset
+        open_ = registers.loaded & ~self.reset
         wiring.connect(m, event.o, wiring.flipped(self.events))
         wiring.connect(m, answer.o, wiring.flipped(self.sink))
         m.d.comb += [
@@ -112,7 +112,7 @@ class BusEndpoint(wiring.Component):
         m.d.sync += room.eq(room - registers.event.valid + (self.events.valid & self.events.ready))
         with m.If(self.reset):
             m.d.sync += room.eq(EVENT_TOKENS)
-        with m.If(~registers.reset & ~self.reset):
+        with m.If(registers.loaded & ~self.reset):
             m.d.comb += registers.room.eq(room)
         m.d.comb += [
             event.w_data.eq(registers.event.payload),

@@ -143,11 +143,12 @@ class BusHost:
         assert await self.get(Reg.CONTENTS_HIGH) == 0x89ABCDEF
 
 
-async def refused(master, loads):
+async def refused(master, loads, words):
     """What is no register, or of the other direction, or less than a word, is an error and does nothing."""
     counters = {Reg.COUNTERS + 4 * at for at in range(len(ACCELERATOR_COUNTERS))}
     identity = {Reg.BUILD_ID + 4 * at for at in range(BUILD_ID_WORDS)}
-    readable = {Reg.MAGIC, Reg.VERSION, Reg.CLOCK_HZ, Reg.WIDTHS, Reg.STATUS, Reg.OUT, *counters, *identity}
+    outs = {Reg.OUT + 4 * at for at in range(words)}
+    readable = {Reg.MAGIC, Reg.VERSION, Reg.CLOCK_HZ, Reg.WIDTHS, Reg.STATUS, *outs, *counters, *identity}
     writable = {Reg.CONTROL, Reg.EVENT, Reg.SCRATCH}
     readable.add(Reg.SCRATCH)
     if loads:
@@ -171,7 +172,7 @@ async def through_registers(dut, master, clock, reset, *, active):
     host = BusHost(master)
     await start(clock, reset, active=active)
     found: dict[str, Any] = {"facts": await host.facts()}
-    await refused(master, "slices" in job)
+    await refused(master, "slices" in job, host.out_words)
     found["before"] = await host.counters()
     if "slices" in job:
         assert not (await host.status())["event_room"]
@@ -186,4 +187,13 @@ async def through_registers(dut, master, clock, reset, *, active):
     assert await host.status() == {"out_valid": 0, "loaded": 1, "reserved": 0, "event_room": EVENT_TOKENS}
     assert not int(dut.irq.value)
     found["again"] = [await host.run(job["samples"][0], job["last_bit"])]
+    await host.send(job["samples"][0][0])
+    reset.value = active
+    await ClockCycles(clock, 2)
+    reset.value = 1 - active
+    await ClockCycles(clock, 1)
+    host.room = 0
+    assert (await host.status())["loaded"], "a reset of the design took the name away"
+    assert (await host.counters())["event_words"] == 0
+    found["restarted"] = [await host.run(job["samples"][0], job["last_bit"])]
     (folder / "result.json").write_text(json.dumps(found))

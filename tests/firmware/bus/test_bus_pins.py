@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -51,6 +52,17 @@ def loaded(tmp_path_factory):
     return write_build(folder, network=float_chain(qnet), qnet=qnet, plan=plan)
 
 
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory):
+    """Tokens of several bytes: 300 channels, and membranes of 40 bits out."""
+    qnet = quantised_chain(sizes=(300, 6, 5), seed=4, analog=True)
+    last = qnet.populations[-1]
+    neuron = replace(last.neuron, state_bits=40)
+    qnet = replace(qnet, populations=(*qnet.populations[:-1], replace(last, neuron=neuron)))
+    folder = tmp_path_factory.mktemp("wide") / "build"
+    return write_build(folder, network=float_chain(qnet), qnet=qnet, plan=make_plan(qnet, PlanOptions()))
+
+
 def run_bus(build, link, x, folder, **job):
     """What the bench of `link` left of samples."""
     tokens = input_tokens(x.reshape(*x.shape[:2], -1), events_format(build.plan.accelerator))
@@ -89,6 +101,8 @@ def check(build, x, found):
     expected = run_engine("golden", build, x).output
     np.testing.assert_array_equal(read(build, found["output"], x.shape[1]), expected)
     np.testing.assert_array_equal(read(build, found["again"], x.shape[1]), expected[:1])
+    if "restarted" in found:
+        np.testing.assert_array_equal(read(build, found["restarted"], x.shape[1]), expected[:1])
     facts, before, after = found["facts"], found["before"], found["after"]
     assert (facts["magic"], facts["version"]) == (MAGIC, MAP_VERSION)
     assert facts["clock_hz"] == CLOCK_MHZ * 1_000_000
@@ -111,6 +125,15 @@ def test_real_digits(digits, link, tmp_path):
     check(digits, x, found)
     assert found["facts"]["memories"] == 0
     assert found["facts"]["streams"] == (link == "axi")
+
+
+@pytest.mark.parametrize("link", ["axi", "axi-lite"])
+def test_tokens_of_several_bytes(wide, link, tmp_path):
+    """TDATA of 2 and 8 bytes; OUT of two words."""
+    x = (np.random.default_rng(5).random((2, 6, 300)) < 0.1).astype(np.uint8)
+    found = run_bus(wide, link, x, tmp_path)
+    check(wide, x, found)
+    assert (found["facts"]["event_bits"], found["facts"]["out_bits"]) == (11, 45)
 
 
 @pytest.mark.parametrize("link", ["axi", "axi-lite", "wishbone"])
