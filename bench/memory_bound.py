@@ -82,7 +82,9 @@ def measure(case: Case, plan: dict[str, Any], data: Path, limit: int) -> dict[st
         "input_events_per_step": float(x.sum(dtype=np.int64) / (len(x) * steps)),
         "bound_cycles_per_step": bound,
         "cycles_per_step": float(predict_cycles(params, x, spikes).mean()) / steps,
-        "pipeline_cycles": [update_latency(core.neuron) + 10 for core in params.cores],
+        "pipeline_cycles": [
+            update_latency(core.neuron, lanes=core.update_lanes) + 10 for core in params.cores
+        ],
         "sweep_cycles": [-(-core.neuron.neurons // core.update_lanes) for core in params.cores],
         "mismatches": checked.mismatches + (checked.cycle_mismatches or 0),
         "plan": plan or "auto",

@@ -12,9 +12,11 @@ from ..hw.delay_bank import DELAYED_LEAD_CYCLES, delayed_free_cycles
 from ..hw.lif import update_latency
 from ..hw.params import AcceleratorParams, ReadoutKind
 from ..hw.row_array import RowArray
+from ..hw.serialiser import Serialiser
 from .cycle_ports import NEVER
 from .cycle_serialiser import QUEUE_CYCLES, SerialiserClock
 from .cycle_streams import Branch
+from .resources.memories import entry_bits
 
 __all__ = ["CoreClock"]
 
@@ -26,7 +28,8 @@ class CoreClock:
         core = params.cores[number]
         readout = params.readout if number in params.output_cores else ReadoutKind.SPIKES
         only_last = readout in (ReadoutKind.COUNTS, ReadoutKind.CLASS)
-        latency = update_latency(core.neuron, tally_bits=params.count_bits if only_last else None)
+        tally = params.count_bits if only_last else None
+        latency = update_latency(core.neuron, lanes=core.update_lanes, tally_bits=tally)
         groups = -(-core.neuron.neurons // core.update_lanes)
         self.gap = max(groups, latency + 1)
         if core.by_rows:
@@ -41,7 +44,8 @@ class CoreClock:
             self.to_start = lead_cycles(core.array) + 1
             self.free_after = early_free_cycles(core.array, groups) + 2
             to_strobe = sweep_cycles(core.array, groups) - 1
-        self.to_scan = to_strobe + latency + QUEUE_CYCLES
+        bits = entry_bits(core, readout=readout, count_bits=params.count_bits)
+        self.to_scan = to_strobe + latency + QUEUE_CYCLES + Serialiser.deep_cycles(groups, bits)
         never = np.full(samples, NEVER, np.int64)
         self.tick_free = never  # first cycle in which a tick may be taken
         self.start = never

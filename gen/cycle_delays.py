@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..hw.delay_line import DelayLine
-from ..hw.params import LinkParams
+from ..hw.params import AcceleratorParams, LinkParams
 from ..hw.serialiser import Serialiser
 from .cycle_ports import NEVER
 from .cycle_serialiser import QUEUE_CYCLES, SerialiserClock
 from .cycle_streams import Branch
+from .resources.memories import line_entry_bits
 
 __all__ = ["DelayBranch", "DelayClock", "delayed_counts"]
 
@@ -29,14 +30,14 @@ def delayed_counts(counts: np.ndarray, delay_steps: Sequence[int], *, recurrent:
 class DelayClock:
     """Cycle numbers of a delay line, an array over samples each; `counts` are its source's events."""
 
-    TO_SCAN = 1 + DelayLine.SCAN_CYCLES + QUEUE_CYCLES  # from the start of a scan to the serialiser's own
-
-    def __init__(self, link: LinkParams, counts: np.ndarray):
+    def __init__(self, params: AcceleratorParams, link: LinkParams, counts: np.ndarray):
         shape = link.line
         assert shape is not None
         arrived = delayed_counts(counts, link.delay_steps, recurrent=link.recurrent)
         self.samples, self.steps = counts.shape[:2]
         self.words = shape.words
+        deep = Serialiser.deep_cycles(shape.words, line_entry_bits(params, link))
+        self.to_scan = 1 + DelayLine.SCAN_CYCLES + QUEUE_CYCLES + deep  # from its start to the serialiser's
         self.serialiser = SerialiserClock(arrived, shape.lanes, self.samples)
         never = np.full(self.samples, NEVER, np.int64)
         self.popped = [never] * Serialiser.SWEEPS  # by step, `SWEEPS` late
@@ -54,7 +55,7 @@ class DelayClock:
     def emit(self, step: int, branch: Branch) -> None:
         """Send the step that is due."""
         last = step == self.steps - 1
-        self.serialiser.emit(step, self.starts[step] + self.TO_SCAN, [branch], last=last)
+        self.serialiser.emit(step, self.starts[step] + self.to_scan, [branch], last=last)
         self.popped.append(self.serialiser.popped[-1])
 
 

@@ -75,7 +75,6 @@ class SerialiserClock:
     def emit(self, step: int, scan: np.ndarray, branches: Sequence[Branch], *, last: bool) -> None:
         """Send a step's events and tick to all `branches`; its first group can be scanned in cycle `scan`."""
         silent = self.only_last and not last
-        scan = scan + Serialiser.deep_cycles(self.groups)
         if not silent:
             self._send(scan, *self.events(step), branches, last)
         scan = np.maximum(scan + self.groups - 1, self.room)

@@ -112,7 +112,7 @@ class _Clockwork:
                 continue
             branch = Branch(entry, base=self._base(number, place) - link.first, silent=several)
             if link.delay_steps:
-                line = DelayClock(link, self._source_counts(link))
+                line = DelayClock(self.params, link, self._source_counts(link))
                 self.lines[number, place] = line
                 branch = DelayBranch(line)
             elif needs_queue(place):

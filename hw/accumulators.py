@@ -27,6 +27,7 @@ __all__ = [
     "accumulators",
     "early_free_cycles",
     "lead_cycles",
+    "memory_attributes",
     "swap_delay_cycles",
     "sweep_cycles",
     "sweep_position",
@@ -204,7 +205,7 @@ class MemoryAccumulators(_Accumulators):
             shape=data.ArrayLayout(signed(bits), self.params.lanes),
             depth=2 * self._stride,
             init=[],
-            attrs=self._attributes,
+            attrs=memory_attributes(self.params),
         )
         bank = Signal()
         with m.If(self.swap):
@@ -212,12 +213,6 @@ class MemoryAccumulators(_Accumulators):
         self._add(m, memory, bank)
         self._sweep(m, memory, bank)
         return m
-
-    @property
-    def _attributes(self) -> dict[str, str]:
-        # what is read while it is written is forwarded, or not used
-        attributes = {"no_rw_check": "1"}
-        return attributes | {"ram_style": "block"} if self.params.groups >= BLOCK_GROUPS else attributes
 
     @property
     def _stride(self) -> int:
@@ -299,6 +294,13 @@ class MemoryAccumulators(_Accumulators):
         current = Mux(first_part, raw, rest)
         m.d.sync += rest.eq(current[width:])
         m.d.comb += self.sweep.accs.eq(current[:width])
+
+
+def memory_attributes(params: ArrayParams) -> dict[str, str]:
+    """What synthesis is told of a memory of accumulators."""
+    # what is read while it is written is forwarded, or not used
+    attributes = {"no_rw_check": "1"}
+    return attributes | {"ram_style": "block"} if params.groups >= BLOCK_GROUPS else attributes
 
 
 def sweep_position(m: Module, accumulators: Any, running: Signal, final: Value) -> tuple[Signal, Signal]:

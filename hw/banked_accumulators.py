@@ -14,15 +14,16 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .accumulators import sweep_position
+from .accumulators import memory_attributes, sweep_position
 from .addends import addend_row_bits, addends
 from .params import ArrayParams, bits_for_unsigned
 from .signatures import sweep_signature
 
 __all__ = ["BankedAccumulators"]
 
-ROW_CYCLES = 2  # from `add` to its weights
-WRITE_CYCLES = 3  # from `add` to the write of its sums
+READ_CYCLES = 2  # from the address of a word to the word
+ROW_CYCLES = 4  # from `add` to its weights: the word is read, its bank chosen, sums on their way chosen
+WRITE_CYCLES = ROW_CYCLES + 1  # from `add` to the write of its sums
 
 
 class BankedAccumulators(wiring.Component):
@@ -31,7 +32,8 @@ class BankedAccumulators(wiring.Component):
     Ports
     -----
     add, group : in
-        Add a row to word `group`; its weights, or products (hw/addends.py), come as `row` two cycles later.
+        Add a row to word `group`; its weights, or products (hw/addends.py), come as `row`
+        `ROW_CYCLES` later.
     swap, swap_last : in
         The step is complete (it was the sample's last): sweep it. Not in a cycle with `add`.
     sweep : out
@@ -44,7 +46,7 @@ class BankedAccumulators(wiring.Component):
         After a reset, for `clear_cycles`: neither `add` nor `swap` may come.
     """
 
-    SWAP_CYCLES = 2  # from a swap to the start of its sweep, at the earliest
+    SWAP_CYCLES = 4  # from a swap to the start of its sweep, at the earliest
     SWEEP_CYCLES = 3  # from the start of a sweep to its first group
 
     add: Signal
@@ -103,7 +105,8 @@ class BankedAccumulators(wiring.Component):
 
     def _control(self, m: Module) -> tuple[Signal, Signal, Signal]:
         """Sweep counter: running, number of the group, last of the step that is swept."""
-        swapped, waiting, running = Signal(), Signal(), Signal()
+        waiting, running = Signal(), Signal()
+        swapped = _delayed(m, self.swap, self.SWAP_CYCLES - 1, "swapped")[-1]
         number = Signal(range(max(2, self.sweep_groups)))
         last = Signal()
         final = number == self.sweep_groups - 1
@@ -111,7 +114,6 @@ class BankedAccumulators(wiring.Component):
             self.start.eq(waiting & self.sweep_ready & ~running),
             self.free.eq(running & (number == self.free_cycles(self.sweep_groups) - 2)),
         ]
-        m.d.sync += swapped.eq(self.swap)
         with m.If(running):
             m.d.sync += [running.eq(~final), number.eq(Mux(final, 0, number + 1))]
         with m.If(self.start):
@@ -127,7 +129,9 @@ class BankedAccumulators(wiring.Component):
         width = self.params.lanes * self.params.acc_bits
         reads, writes = [], []
         for k in range(2):
-            memory = Memory(shape=width, depth=max(2, self.params.groups), init=[])
+            memory = Memory(
+                shape=width, depth=max(2, self.params.groups), init=[], attrs=memory_attributes(self.params)
+            )
             m.submodules[f"bank_{k}"] = memory
             read, write = memory.read_port(), memory.write_port()
             m.d.comb += read.addr.eq(Mux(bank == k, self.group, word))
@@ -162,26 +166,35 @@ class BankedAccumulators(wiring.Component):
 
     def _add(self, m: Module, bank: Signal, reads: list, writes: list, touched: list) -> None:
         """Read, add, write: a row a cycle."""
-        now = Cat(self.add, bank, self.group)
-        rows = _delayed(m, now, WRITE_CYCLES, "add")
-        # whether the row 1, 2, 3 cycles before was to the same word
-        same = [row[0] & self.add & (row[1:] == now[1:]) for row in rows]
-        near, middle, far = (_delayed(m, x, ROW_CYCLES, f"same_{k}") for k, x in enumerate(same, 1))
+        rows = _delayed(m, Cat(self.add, bank, self.group), WRITE_CYCLES + 1, "add")
         layout = data.ArrayLayout(signed(self.params.acc_bits), self.params.lanes)
-        sums, before, forwarded = (
-            Signal(layout, name=name, reset_less=True) for name in ("sums", "before", "forwarded")
+        sums, before, earlier, forwarded, raw, kept = (
+            Signal(layout, name=name, reset_less=True)
+            for name in ("sums", "before", "earlier", "forwarded", "raw", "kept")
         )
-        known = Signal()
-        late = rows[ROW_CYCLES - 1]  # add, bank and group of the row whose weights are here
+        known, on_its_way = Signal(), Signal()
+        # two cycles after `add`: whether the row 1, 2, ... cycles before was to the same word
+        same = [Signal(name=f"same_{age}") for age in range(1, WRITE_CYCLES + 1)]
         m.d.sync += [
-            before.eq(sums),
-            forwarded.eq(Mux(middle[0], sums, before)),
-            known.eq(Mux(rows[0][1], touched[1], touched[0])),
+            flag.eq(row[0] & (row[1:] == rows[0][1:])) for flag, row in zip(same, rows[1:], strict=True)
         ]
-        read = data.View(layout, Mux(late[1], reads[1], reads[0]))
+        near = _delayed(m, same[0], 2, "near")[-1]
+        middle = _delayed(m, same[1], 1, "middle")[-1]
+        m.d.sync += [
+            known.eq(Mux(rows[0][1], touched[1], touched[0])),
+            before.eq(sums),
+            earlier.eq(before),
+            on_its_way.eq(Cat(*same[2:]).any()),
+        ]
+        chosen = rows[READ_CYCLES - 1][1]
+        read = [data.View(layout, word) for word in reads]
         for k, addend in enumerate(addends(self.row, self.params)):
-            kept = Mux(middle[1] | far[1], forwarded[k], Mux(known, read[k], 0))
-            m.d.sync += sums[k].eq(Mux(near[1], sums[k], kept) + addend)
+            m.d.sync += [
+                raw[k].eq(Mux(known, Mux(chosen, read[1][k], read[0][k]), 0)),
+                forwarded[k].eq(Mux(same[2], sums[k], Mux(same[3], before[k], earlier[k]))),
+                kept[k].eq(Mux(middle, sums[k], Mux(on_its_way, forwarded[k], raw[k]))),
+                sums[k].eq(Mux(near, sums[k], kept[k]) + addend),
+            ]
         done = rows[WRITE_CYCLES - 1]
         for k, write in enumerate(writes):
             m.d.comb += [
@@ -201,7 +214,7 @@ class BankedAccumulators(wiring.Component):
         """Words of the other bank, part by part, with what travels beside them."""
         running, number, part, last = counter
         now = Cat(running, last, bank, part == 0, number == self.sweep_groups - 1, number)
-        early, here = _delayed(m, now, ROW_CYCLES, "swept")
+        early, here = _delayed(m, now, READ_CYCLES, "swept")
         known, kept = Signal(), Signal()
         m.d.sync += known.eq(Mux(early[2], touched[0], touched[1]))
         first_part = here[3]

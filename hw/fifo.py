@@ -1,13 +1,15 @@
-"""FIFO made for the clock rate: power-of-two memory, registered state, no level counter."""
+"""FIFOs made for the clock rate: power-of-two memory, registered state, no level counter."""
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, Signal, unsigned
+from typing import Any
+
+from amaranth import Module, Mux, Signal, Value, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["Fifo"]
+__all__ = ["DeepFifo", "Fifo"]
 
 
 class Fifo(wiring.Component):
@@ -50,32 +52,91 @@ class Fifo(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        bits = self.address_bits
-        m.submodules.storage = storage = Memory(shape=unsigned(self.width), depth=1 << bits, init=[])
+        m.submodules.storage = storage = Memory(
+            shape=unsigned(self.width), depth=1 << self.address_bits, init=[]
+        )
         write, read = storage.write_port(), storage.read_port()
+        there, take = Signal(), Signal()
+        m.d.comb += take.eq(there & (~self.r_rdy | self.r_en))
+        self._control(m, write, read, there, take)
+        m.d.comb += [read.en.eq(take), self.r_data.eq(read.data)]
+        m.d.sync += self.r_rdy.eq(there | (self.r_rdy & ~self.r_en))
+        return m
+
+    def _control(self, m: Module, write: Any, read: Any, there: Signal, take: Value) -> None:
+        """Places of the memory: `there` says whether there is a word, `take` takes it."""
+        bits = self.address_bits
         # places, with a bit that tells a full memory from an empty one, and those behind them
         produce, consume = Signal(bits + 1), Signal(bits + 1)
         succeeding, following = Signal(bits + 1, init=1), Signal(bits + 1, init=1)
-        full = Signal()  # as far as was known a cycle ago
-        there, put, take = Signal(), Signal(), Signal()
+        full, put = Signal(), Signal()  # full: as far as was known a cycle ago
         m.d.comb += [
             self.w_rdy.eq(~full),
             put.eq(self.w_en & ~full),
-            take.eq(there & (~self.r_rdy | self.r_en)),
             write.addr.eq(produce[:bits]),
             write.data.eq(self.w_data),
             write.en.eq(put),
             read.addr.eq(consume[:bits]),
-            read.en.eq(take),
-            self.r_data.eq(read.data),
         ]
         m.d.sync += [
             full.eq(Mux(put, (succeeding ^ consume) == 1 << bits, (produce ^ consume) == 1 << bits)),
             there.eq(put | Mux(take, produce != following, produce != consume)),
-            self.r_rdy.eq(there | (self.r_rdy & ~self.r_en)),
         ]
         with m.If(put):
             m.d.sync += [produce.eq(succeeding), succeeding.eq(succeeding + 1)]
         with m.If(take):
             m.d.sync += [consume.eq(following), following.eq(following + 1)]
+
+
+class DeepFifo(Fifo):
+    """FIFO in block RAM, interface as of `Fifo`: nothing waits for the RAM's slow outputs.
+
+    The RAM is read every cycle, with a plain register behind it that can be its own. What it gives goes into
+    a short FIFO, ahead of what is taken, as long as that has room for all that is on its way.
+    """
+
+    _AHEAD_BITS = 3  # 8 words read ahead, or 9: more than the cycles from a word taken to its successor's
+    FRONT_DEPTH = 2 << _AHEAD_BITS
+    _READ_CYCLES = 2
+    LATENCY_CYCLES = 1 + _READ_CYCLES + Fifo.LATENCY_CYCLES
+
+    @property
+    def depth(self) -> int:
+        """Words that it holds."""
+        return (1 << self.address_bits) + (1 << self._AHEAD_BITS) + 1
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.storage = storage = Memory(
+            shape=unsigned(self.width),
+            depth=1 << self.address_bits,
+            init=[],
+            # what is read while it is written is not taken
+            attrs={"no_rw_check": "1", "ram_style": "block"},
+        )
+        m.submodules.front = front = Fifo(width=self.width, depth=self.FRONT_DEPTH)
+        write, read = storage.write_port(), storage.read_port()
+        there, take, room = Signal(), Signal(), Signal()
+        m.d.comb += take.eq(there & room)
+        self._control(m, write, read, there, take)
+        word = Signal(self.width, reset_less=True)  # nothing before it: it can be the RAM's own register
+        taken: Value = take
+        for cycle in range(1, self._READ_CYCLES + 1):
+            held = Signal(name=f"taken_{cycle}")
+            m.d.sync += held.eq(taken)
+            taken = held
+        m.d.sync += word.eq(read.data)
+        m.d.comb += [
+            front.w_data.eq(word),
+            front.w_en.eq(taken),
+            front.r_en.eq(self.r_en),
+            self.r_data.eq(front.r_data),
+            self.r_rdy.eq(front.r_rdy),
+        ]
+        ahead, left = Signal(self._AHEAD_BITS + 1), Signal()
+        m.d.sync += [
+            left.eq(self.r_en & self.r_rdy),
+            ahead.eq(ahead + take - left),
+            room.eq(~ahead[-1]),
+        ]
         return m

@@ -36,12 +36,12 @@ def state_layout(params: NeuronParams, *, tally_bits: int | None = None) -> data
     return data.StructLayout(fields)
 
 
-def update_latency(params: NeuronParams, *, tally_bits: int | None = None) -> int:
+def update_latency(params: NeuronParams, *, lanes: int, tally_bits: int | None = None) -> int:
     """Cycles a group of neurons takes through the LIF core."""
     state = Signal(state_layout(params, tally_bits=tally_bits))
     words = {name: Signal(shape) for name, (shape, _) in parameter_fields(params).items()}
     lane = lane_outputs(Pipeline(), params, state, Signal(signed(params.acc_bits)), words)
-    return StateStore.READ_CYCLES + lane.v.stage
+    return StateStore.read_cycles(-(-params.neurons // lanes)) + lane.v.stage
 
 
 def lane_outputs(
@@ -108,7 +108,7 @@ class LifCore(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from a sweep's strobe to its update's strobe."""
-        return update_latency(self.params, tally_bits=self.tally_bits)
+        return update_latency(self.params, lanes=self.lanes, tally_bits=self.tally_bits)
 
     @property
     def gap_cycles(self) -> int:
@@ -146,18 +146,27 @@ class LifCore(wiring.Component):
         """Accumulators, delayed to meet the state."""
         layout = data.ArrayLayout(signed(self.params.acc_bits), self.lanes)
         early = Signal(layout, reset_less=True)
-        accs = Signal(layout, reset_less=True)
-        m.d.sync += [early.eq(self.sweep.accs), accs.eq(early)]
+        m.d.sync += early.eq(self.sweep.accs)
         with m.If(self.sweep.zero):
             m.d.sync += early.eq(0)
-        return accs
+        return self._held(m, early, StateStore.read_cycles(self.groups) - 1, "accs")
+
+    @staticmethod
+    def _held(m: Module, value: Any, cycles: int, name: str) -> Any:
+        """`value` so many cycles later."""
+        for cycle in range(cycles):
+            held = Signal(value.shape(), name=f"{name}_{cycle}", reset_less=True)
+            m.d.sync += held.eq(value)
+            value = held
+        return value
 
     def _words(self, m: Module) -> list[dict]:
         parameters = self.parameters
         if parameters is None:
             return [{}] * self.lanes
         m.submodules.parameters = parameters
-        m.d.comb += parameters.group.eq(self.sweep.group)
+        late = StateStore.read_cycles(self.groups) - ParameterStore.READ_CYCLES
+        m.d.comb += parameters.group.eq(self._held(m, self.sweep.group, late, "parameter_group"))
         return [{name: parameters.words[k][name] for name in parameters.fields} for k in range(self.lanes)]
 
     def _drive_update(self, m: Module, p: Pipeline, lanes: list[NeuronOutputs]) -> None:

@@ -68,12 +68,14 @@ def parameter_rows(params: NeuronParams, *, lanes: int) -> list[int]:
 
 
 class ParameterStore(wiring.Component):
-    """Memory of `parameter_fields` for `lanes` neurons a word; `words` follows `group` by two cycles.
+    """Memory of `parameter_fields` for `lanes` neurons a word; `words` follows `group` by `READ_CYCLES`.
 
     `words` is an array over lanes of a struct over fields; neurons beyond the population are zero. `group`
     counts up by one a cycle from 0: words that repeat, such as a filter's all over its map, are stored once.
     Where the parameters are loaded, `loaded` is the memory, which the load bus drives; else it is None.
     """
+
+    READ_CYCLES = 2
 
     group: Signal
     words: data.View
@@ -122,3 +124,6 @@ class ParameterStore(wiring.Component):
 def _period(rows: list[int]) -> int:
     """Smallest number of rows after which they repeat to the end."""
     return next(n for n in range(1, len(rows) + 1) if rows[n:] == rows[:-n])
+
+
+assert ParameterStore.READ_CYCLES == LoadedMemory.READ_CYCLES

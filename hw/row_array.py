@@ -97,7 +97,7 @@ class RowArray(wiring.Component):
             m.d.sync += blocked.eq(1)
         taken, row, group = self._look_up(m, taken, row)
         self._control(m, Cat(taken & ~row.tick, taken & row.tick, row.last, group))
-        m.d.comb += [self.memory.address.eq(row.row), acc.row.eq(self._addends(m, row))]
+        m.d.comb += acc.row.eq(self._addends(m, row))
         return m
 
     def _look_up(self, m: Module, taken: Signal, row: Any) -> tuple[Signal, Any, Value]:
@@ -128,17 +128,21 @@ class RowArray(wiring.Component):
         ]
 
     def _addends(self, m: Module, row: Any) -> Value:
-        """Weights of `row`, times the event's value where there is one."""
+        """Weights of `row`, times the event's value where there is one, `ROW_CYCLES` after its control."""
         array = self.core.array
+        behind = 0 if array.value_bits else 1  # registers between block RAM and adders
+        late = ROW_CYCLES - WeightMemory.READ_CYCLES - behind
+        m.d.comb += self.memory.address.eq(_held(m, row.row, late, "address"))
         if not array.value_bits:
-            return self.memory.row
-        value = row.value
-        for cycle in range(WeightMemory.READ_CYCLES):
-            held = Signal(array.value_bits, name=f"value_{cycle}", reset_less=True)
-            m.d.sync += held.eq(value)
-            value = held
+            return _held(m, self.memory.row, behind, "weights")
+        value = _held(m, row.value, late + WeightMemory.READ_CYCLES, "value")
         return multiply_row(m, self.memory.row, value, array)
 
 
-# the row meets its control at the accumulators
-assert ROW_CYCLES == WeightMemory.READ_CYCLES
+def _held(m: Module, value: Value, cycles: int, name: str) -> Value:
+    """`value` so many cycles later."""
+    for cycle in range(cycles):
+        held = Signal(len(value), name=f"{name}_{cycle}", reset_less=True)
+        m.d.sync += held.eq(value)
+        value = held
+    return value

@@ -12,7 +12,7 @@ from amaranth.hdl import Shape
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .fifo import Fifo
+from .fifo import DeepFifo, Fifo
 from .params import bits_for_unsigned
 from .signatures import event_stream, value_stream
 
@@ -61,7 +61,10 @@ class Serialiser(wiring.Component):
 
     SWEEPS = 2
     LATENCY_CYCLES = 5  # from a strobe to its first token on `out`, when nothing waits
-    DEEP_GROUPS = 32  # of a sweep; a queue for more is block RAM, and gets a register behind it
+    # groups of a sweep, and with wide entries, beyond which a queue is block RAM; that takes longer
+    DEEP_GROUPS = 32
+    DEEP_WIDE_GROUPS = 16
+    WIDE_BITS = 24
 
     strobe: Signal
     group: Signal
@@ -108,13 +111,15 @@ class Serialiser(wiring.Component):
         super().__init__(members)
 
     @classmethod
-    def deep_cycles(cls, groups: int) -> int:
-        """Cycles of latency beyond `LATENCY_CYCLES` with so many groups a sweep."""
-        return int(groups > cls.DEEP_GROUPS)
+    def deep_cycles(cls, groups: int, entry_bits: int) -> int:
+        """Cycles of latency beyond `LATENCY_CYCLES` with so many groups a sweep, and entries so wide."""
+        limit = cls.DEEP_WIDE_GROUPS if entry_bits > cls.WIDE_BITS else cls.DEEP_GROUPS
+        return DeepFifo.LATENCY_CYCLES - Fifo.LATENCY_CYCLES if groups > limit else 0
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.queue = queue = Fifo(width=self.entry.size, depth=max(2, self.SWEEPS * self.groups))
+        kind = DeepFifo if self.deep_cycles(self.groups, self.entry.size) else Fifo
+        m.submodules.queue = queue = kind(width=self.entry.size, depth=max(2, self.SWEEPS * self.groups))
         self._push(m, queue)
         step_sent = self._scan(m, queue)
         self._credit(m, step_sent)
@@ -148,7 +153,8 @@ class Serialiser(wiring.Component):
             room.eq(~self.out.valid | self.out.ready),
             load.eq(~live | (room & finish)),
         ]
-        oldest, there = self._oldest(m, queue, load)
+        oldest, there = data.View(self.entry, queue.r_data), queue.r_rdy
+        m.d.comb += queue.r_en.eq(load)
         with m.If(room):
             tick = ~entry.mask.any()
             sent = live & ~(tick & ~entry.last) if self.only_last else live
@@ -164,17 +170,6 @@ class Serialiser(wiring.Component):
             m.d.sync += [entry.mask.eq(left), finish.eq(_finishes(left, entry.final, several))]
             m.d.sync += self._count_down(entry, lowest)
         return live & room & finish & entry.final
-
-    def _oldest(self, m: Module, queue: Fifo, load: Value) -> tuple[Any, Value]:
-        """Oldest group in the queue, and whether there is one; it is taken with `load`."""
-        if not self.deep_cycles(self.groups):
-            m.d.comb += queue.r_en.eq(load)
-            return data.View(self.entry, queue.r_data), queue.r_rdy
-        oldest, there = Signal(self.entry, reset_less=True), Signal()
-        m.d.comb += queue.r_en.eq(load | ~there)
-        with m.If(queue.r_en):
-            m.d.sync += [oldest.eq(queue.r_data), there.eq(queue.r_rdy)]
-        return oldest, there
 
     def _spent(self, entry: Any, lowest: Value) -> Value:
         """The lane that sends its last event now."""

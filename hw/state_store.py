@@ -1,4 +1,4 @@
-"""State of a population: one word a group, read two cycles ahead, cleared by a flag instead of a sweep."""
+"""State of a population: one word a group, read cycles ahead, cleared by a flag instead of a sweep."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ __all__ = ["StateStore"]
 class StateStore(wiring.Component):
     """Memory of `groups` words (registers when there is one).
 
-    `r_data` follows `r_group` by `READ_CYCLES` cycles and is zero if `r_zero` was set with it. A word written
-    in cycle c is seen by a read of cycle c + 1.
+    `r_data` follows `r_group` by `read_cycles(groups)` cycles and is zero if `r_zero` was set with it. A word
+    written in cycle c is seen by a read of cycle c + 1.
     """
 
     READ_CYCLES = 2  # the memory's own register, and one behind it for the clock rate
+    DEEP_GROUPS = 32  # deeper memories are block RAM, which is fast only with a plain register of its own
 
     r_group: Signal
     r_zero: Signal
@@ -43,13 +44,22 @@ class StateStore(wiring.Component):
             }
         )
 
+    @classmethod
+    def read_cycles(cls, groups: int) -> int:
+        """Cycles from a group's number to its word."""
+        return cls.READ_CYCLES + int(groups > cls.DEEP_GROUPS)
+
     def elaborate(self, platform):
         m = Module()
         if not self.width:  # neurons without state; Yosys takes no memory of that width
             return m
         read = self._registers(m) if self.groups == 1 else self._memory(m)
-        zero = Signal()
-        m.d.sync += [zero.eq(self.r_zero), self.r_data.eq(read)]
+        zero: Value = self.r_zero
+        for cycle in range(1, self.read_cycles(self.groups)):
+            held = Signal(name=f"zero_{cycle}")
+            m.d.sync += held.eq(zero)
+            zero = held
+        m.d.sync += self.r_data.eq(read)
         with m.If(zero):
             m.d.sync += self.r_data.eq(0)
         return m
@@ -63,7 +73,10 @@ class StateStore(wiring.Component):
         return read
 
     def _memory(self, m: Module) -> Value:
-        m.submodules.memory = memory = Memory(shape=self.width, depth=self.groups, init=[])
+        deep = self.groups > self.DEEP_GROUPS
+        # a word that is read while it is written is not used
+        attributes = {"no_rw_check": "1", "ram_style": "block"} if deep else {}
+        m.submodules.memory = memory = Memory(shape=self.width, depth=self.groups, init=[], attrs=attributes)
         write = memory.write_port()
         read = memory.read_port()
         m.d.comb += [
@@ -72,4 +85,8 @@ class StateStore(wiring.Component):
             write.en.eq(self.w_en),
             read.addr.eq(self.r_group),
         ]
-        return read.data
+        if not deep:
+            return read.data
+        word = Signal(self.width, reset_less=True)  # nothing before it: it can be the RAM's own register
+        m.d.sync += word.eq(read.data)
+        return word

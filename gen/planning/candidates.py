@@ -164,7 +164,8 @@ def _candidate(plan: Plan, number: int, device: Device, activity: Activity) -> C
         count_bits=params.count_bits,
         channels_last=params.channels_last(number),
     )
-    latency = update_latency(core.neuron, tally_bits=params.count_bits if tallied else None)
+    tally = params.count_bits if tallied else None
+    latency = update_latency(core.neuron, lanes=core.update_lanes, tally_bits=tally)
     # a sweep begins when all states of the one before it are written
     sweep = max(-(-core.neuron.neurons // core.update_lanes), latency + 1)
     array, sent = array_cycles(params, number, activity), _sent(params, number, activity)

@@ -18,6 +18,7 @@ from ...hw.params import AcceleratorParams, CoreParams, ReadoutKind, bits_for_un
 from ...hw.row_decode import start_layout
 from ...hw.serialiser import Serialiser
 from ...hw.signatures import event_layout
+from ...hw.state_store import StateStore
 from .mapping import Mapping, MemoryKind, map_memory
 from .memories import MemoryShape, core_memories, core_readout, entry_bits, link_memories, sent_shape
 from .pipelines import PipelineCost, decode_cost, lane_cost
@@ -235,11 +236,12 @@ def _neurons(cost: BlockCost, core: CoreParams, device: Device, tally_bits: int 
     state = state_layout(neuron, tally_bits=tally_bits).size * lanes
     groups = -(-neuron.neurons // lanes)
     words = sum(memory.width for memory, _ in cost.memories if memory.block == "parameters")
-    cost.ffs["staged bits"] = 2 * lanes * neuron.acc_bits + words + state
+    deep = StateStore.read_cycles(groups) - StateStore.READ_CYCLES  # registers that the RAM does not take in
+    cost.ffs["staged bits"] = (2 + deep) * lanes * neuron.acc_bits + words + state
     cost.luts["staged bits"] = lanes * neuron.acc_bits if core.array.groups > 1 else 0
     if groups == 1:
         cost.ffs["kept state bits"] = 2 * state
-    latency = update_latency(neuron, tally_bits=tally_bits)
+    latency = update_latency(neuron, lanes=lanes, tally_bits=tally_bits)
     cost.ffs["control bits"] = latency * (3 + bits_for_unsigned(groups - 1))
     cost.luts["neurons"] = cost.ffs["neurons"] = 1
 
@@ -251,7 +253,7 @@ def _output(
     groups = -(-neuron.neurons // lanes)
     entry = entry_bits(core, readout=readout, count_bits=count_bits)
     value = sent_shape(core, readout, count_bits)
-    cost.ffs["entry bits"] = entry * (1 + Serialiser.deep_cycles(groups))
+    cost.ffs["entry bits"] = entry * (2 if Serialiser.deep_cycles(groups, entry) else 1)
     cost.ffs["counter bits"] = cost.luts["counter bits"] = bits_for_unsigned(2 * groups)
     cost.luts["scan lanes"] = lanes if lanes > 1 else 0
     cost.luts["scan levels"] = lanes * (lanes - 1).bit_length()

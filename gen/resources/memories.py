@@ -13,6 +13,7 @@ from amaranth.hdl import Shape, unsigned
 
 from ...hw.accumulators import BLOCK_GROUPS
 from ...hw.expander import expander_depth
+from ...hw.fifo import DeepFifo
 from ...hw.kinds import WeightStore
 from ...hw.lif import state_layout
 from ...hw.loaded_memory import SLICE_BITS, LoadedShape
@@ -23,6 +24,7 @@ from ...hw.router import needs_queue, queue_steps
 from ...hw.row_decode import start_layout
 from ...hw.serialiser import Serialiser, entry_layout
 from ...hw.signatures import event_layout, input_layout, value_layout
+from ...hw.state_store import StateStore
 from ...hw.step_queue import queue_depth
 from .pipelines import decode_cost
 
@@ -32,6 +34,7 @@ __all__ = [
     "core_memories",
     "core_readout",
     "entry_bits",
+    "line_entry_bits",
     "link_memories",
     "sent_shape",
 ]
@@ -139,8 +142,10 @@ def core_memories(
     state = state_layout(core.neuron, tally_bits=count_bits if tallied else None).size
     groups = -(-core.neuron.neurons // core.update_lanes)
     if groups > 1 and state:
-        width = state * core.update_lanes
-        yield MemoryShape(block="state", depth=groups, width=width, written=True, old_word=True)
+        width, deep = state * core.update_lanes, groups > StateStore.DEEP_GROUPS
+        yield MemoryShape(
+            block="state", depth=groups, width=width, written=True, old_word=not deep, block_ram=deep
+        )
     loaded = parameter_shape(core.neuron, lanes=core.update_lanes)
     if loaded is not None:
         yield _loaded(loaded)
@@ -148,9 +153,7 @@ def core_memories(
         words = parameter_rows(core.neuron, lanes=core.update_lanes)
         bits = parameter_layout(core.neuron, lanes=core.update_lanes).size
         yield _table("parameters", words, bits)
-    yield _fast_fifo(
-        entry_bits(core, readout=readout, count_bits=count_bits), max(2, Serialiser.SWEEPS * groups)
-    )
+    yield from _serialiser_queue(entry_bits(core, readout=readout, count_bits=count_bits), groups)
     if core.by_rows:
         yield replace(_fifo(start_layout(core).size, expander_depth(core, channels_last)), block="starts")
         for words, bits in decode_cost(core, channels_last).tables:
@@ -179,9 +182,9 @@ def _accumulators(core: CoreParams) -> Iterator[MemoryShape]:
     array = core.array
     width = array.lanes * array.acc_bits
     if core.by_rows:
-        shape = {"depth": max(2, array.groups), "written": True, "old_word": True, "copies": 2}
-        yield MemoryShape(block="accumulators", width=width, **shape)
-        yield MemoryShape(block="touched", width=1, **shape)
+        shape = {"depth": max(2, array.groups), "written": True, "copies": 2}
+        yield MemoryShape(block="accumulators", width=width, block_ram=array.groups >= BLOCK_GROUPS, **shape)
+        yield MemoryShape(block="touched", width=1, old_word=True, **shape)
         return
     if array.max_delay:
         depth = (array.max_delay + 1) << (array.groups - 1).bit_length()
@@ -234,6 +237,16 @@ def _fast_fifo(width: int, depth: int) -> MemoryShape:
     return MemoryShape(block="queue", depth=1 << bits, width=width, written=True, old_word=True)
 
 
+def _serialiser_queue(width: int, groups: int) -> Iterator[MemoryShape]:
+    """Queue of a serialiser: a deep one has a short one behind it."""
+    queue = _fast_fifo(width, max(2, Serialiser.SWEEPS * groups))
+    if not Serialiser.deep_cycles(groups, width):
+        yield queue
+        return
+    yield replace(queue, old_word=False, block_ram=True)
+    yield _fast_fifo(width, DeepFifo.FRONT_DEPTH)
+
+
 def _fifo(width: int, depth: int) -> MemoryShape:
     """Amaranth's buffered FIFO: its last word is a register."""
     return MemoryShape(block="queue", depth=depth - 1, width=width, written=True, old_word=True)
@@ -258,15 +271,22 @@ def _link_memories(params: AcceleratorParams, number: int) -> Iterator[MemorySha
 def _line_memories(params: AcceleratorParams, link: LinkParams) -> Iterator[MemoryShape]:
     shape = link.line
     assert shape is not None
-    values = link.source == INPUT and params.input_value_bits > 0
     yield MemoryShape(block="ring", depth=max(2, shape.depth), width=shape.width, written=True)
     if len(set(link.delay_steps)) > 1:
         width = bits_for_unsigned(shape.slots - 1)
         yield MemoryShape(block="delays", depth=max(2, link.channels), width=width)
+    yield from _serialiser_queue(line_entry_bits(params, link), shape.words)
+
+
+def line_entry_bits(params: AcceleratorParams, link: LinkParams) -> int:
+    """Width of the queue of a delay line's serialiser."""
+    shape = link.line
+    assert shape is not None
+    values = link.source == INPUT and params.input_value_bits > 0
     entry = entry_layout(
         neurons=link.channels,
         lanes=shape.lanes,
         value=unsigned(shape.count_bits) if values else None,
         spike_bits=1 if values else shape.count_bits,
     )
-    yield _fast_fifo(entry.size, max(2, Serialiser.SWEEPS * shape.words))
+    return entry.size

@@ -212,7 +212,12 @@ CURRENT = {"synapse": decays(3000), "synapse_bits": 14, "bias": 3, "leak": 2, "v
 def test_latencies_that_the_documentation_names(kind, cycles):
     """docs/blocks/lif-core.md."""
     params = NeuronParams(neurons=4, acc_bits=10, state_bits=16, frac_bits=4, threshold=5, **kind)
-    assert update_latency(params) == cycles
+    assert update_latency(params, lanes=1) == cycles
+
+
+def test_state_in_block_ram_takes_a_cycle_more():
+    params = NeuronParams(neurons=64, acc_bits=10, state_bits=16, threshold=5)
+    assert update_latency(params, lanes=1) == update_latency(params, lanes=2) + 1
 
 
 @pytest.mark.parametrize("seed", range(12))

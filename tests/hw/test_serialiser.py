@@ -167,11 +167,18 @@ def test_latency_and_rate(only_last):
     assert run.sent == [run.strobes[0] + Serialiser.LATENCY_CYCLES + k for k in range(11)]
 
 
-def test_a_deep_queue_is_a_cycle_later():
-    block = Serialiser(neurons=2 * Serialiser.DEEP_GROUPS + 2, lanes=2)
+@pytest.mark.parametrize(
+    ("neurons", "lanes", "bits", "late"),
+    [(34, 1, 1, True), (32, 1, 1, False), (66, 2, 1, True), (68, 4, 6, True)],
+)
+def test_a_deep_queue_is_later(neurons, lanes, bits, late):
+    block = Serialiser(neurons=neurons, lanes=lanes, spike_bits=bits)
+    cycles = Serialiser.deep_cycles(block.groups, block.entry.size)
+    assert (cycles > 0) is late
     run = Run(block, AllOnes(), sweeps=1, density=1.0, last_every=1)
-    start = run.strobes[0] + Serialiser.LATENCY_CYCLES + 1
-    assert run.sent == [start + k for k in range(block.neurons + 1)]
+    start = run.strobes[0] + Serialiser.LATENCY_CYCLES + cycles
+    assert run.sent == [start + k for k in range(len(run.sent))]
+    assert len(run.sent) == 1 + (block.neurons if bits == 1 else sum(run.counts[0]))
     run = Run(block, random.Random(1), sweeps=6, density=0.4)
     assert run.found() == list(run.expected())
 

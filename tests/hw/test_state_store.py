@@ -9,16 +9,17 @@ from spikeloom.hw.state_store import StateStore
 from .drivers import Bench
 
 
-@pytest.mark.parametrize(("groups", "width"), [(1, 1), (1, 40), (2, 7), (3, 16), (5, 100)])
+@pytest.mark.parametrize(("groups", "width"), [(1, 1), (1, 40), (2, 7), (3, 16), (5, 100), (33, 9)])
 def test_reads_what_was_written(groups, width):
     rng = random.Random(f"{groups} {width}")
     store = StateStore(width=width, groups=groups)
     bench = Bench(store)
+    cycles = store.read_cycles(groups)
     kept = {}
 
     async def traffic(ctx):
         due = []
-        for _ in range(150):
+        for _ in range(30 * groups + 100):
             written, read = rng.randrange(groups), rng.randrange(groups)
             writes, zero = rng.random() < 0.5, rng.random() < 0.2
             data = rng.getrandbits(width)
@@ -32,8 +33,8 @@ def test_reads_what_was_written(groups, width):
             if writes:
                 kept[written] = data
             await ctx.tick()
-            if len(due) >= StateStore.READ_CYCLES:
-                expected = due[-StateStore.READ_CYCLES]
+            if len(due) >= cycles:
+                expected = due[-cycles]
                 assert expected is None or ctx.get(store.r_data) == expected
 
     bench.run(traffic)

@@ -162,6 +162,10 @@ EMITTED = [
     Case((2, 11), ((4, 1),), ReadoutKind.SPIKES, samples=8, steps=7, seed=24),
     Case((4, 9, 7), ((2, 1), (3, 1)), ReadoutKind.SPIKES, samples=8, steps=6, seed=25, spike_bits=4),
     Case((4, 6, 5), ((2, 1), (1, 1)), ReadoutKind.CLASS, samples=8, steps=6, seed=26, spike_bits=8),
+    # states and queues deep enough to be block RAM, or wide enough
+    Case((6, 70, 40), ((4, 0), (2, 0)), ReadoutKind.SPIKES, samples=6, steps=6, seed=27),
+    Case((6, 90, 36), ((1, 1), (1, 0)), ReadoutKind.COUNTS, samples=6, steps=6, seed=28),
+    Case((6, 80, 9), ((4, 2), (1, 0)), ReadoutKind.CLASS, samples=6, steps=6, seed=29, spike_bits=4),
 ]
 
 
