@@ -32,7 +32,6 @@ BENCHES = {
     "wishbone": ("cocotb_wishbone", "run_classic"),
     "wishbone pipelined": ("cocotb_wishbone", "run_pipelined"),
 }
-pytestmark = pytest.mark.icarus
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +117,7 @@ def check(build, x, found):
     assert after["cycles"] > before["cycles"]
 
 
+@pytest.mark.icarus
 @pytest.mark.parametrize("link", BENCHES)
 def test_real_digits(digits, link, tmp_path):
     x = load_samples(EXAMPLE / "digits_test.npz", shape=(64,), limit=3).x
@@ -127,6 +127,7 @@ def test_real_digits(digits, link, tmp_path):
     assert found["facts"]["streams"] == (link == "axi")
 
 
+@pytest.mark.icarus
 @pytest.mark.parametrize("link", ["axi", "axi-lite"])
 def test_tokens_of_several_bytes(wide, link, tmp_path):
     """TDATA of 2 and 8 bytes; OUT of two words."""
@@ -136,6 +137,7 @@ def test_tokens_of_several_bytes(wide, link, tmp_path):
     assert (found["facts"]["event_bits"], found["facts"]["out_bits"]) == (11, 45)
 
 
+@pytest.mark.icarus
 @pytest.mark.parametrize("link", ["axi", "axi-lite", "wishbone"])
 def test_weights_that_are_loaded(loaded, link, tmp_path):
     x = (np.random.default_rng(3).random((2, 6, 9)) < 0.5).astype(np.uint8)
@@ -143,3 +145,18 @@ def test_weights_that_are_loaded(loaded, link, tmp_path):
     found = run_bus(loaded, link, x, tmp_path, slices=[words.ravel().tolist() for words in image.slices()])
     check(loaded, x, found)
     assert found["facts"]["memories"] == len(image.shapes)
+
+
+def test_the_command_writes_every_bus(cli, small, tmp_path):
+    ports = {
+        "axi": ("s_axi_awaddr", "s_axis_events_tdata", "m_axis_out_tlast", "aresetn"),
+        "axi-lite": ("s_axi_rdata", "irq"),
+        "wishbone": ("wb_adr_i", "wb_dat_o", "wb_stall_o", "irq"),
+    }
+    for link, names in ports.items():
+        folder = tmp_path / link
+        assert cli("link", small.build, "--clock-mhz", 100, "--link", link, "-o", folder).code == 0
+        text = (folder / f"{TOP}.v").read_text()
+        head = text[text.index(f"module {TOP}(") :].split(";")[0]
+        assert all(name in head for name in names)
+        assert (folder / "accelerator.v").is_file()
