@@ -22,10 +22,13 @@ __all__ = ["Serialiser", "entry_layout"]
 def entry_layout(
     *, neurons: int, lanes: int, value: Shape | None = None, spike_bits: int = 1
 ) -> data.StructLayout:
-    """Entry of a serialiser's queue, a group of `lanes`: base, mask, final, last, and values or counts."""
+    """Entry of a serialiser's queue, a group of `lanes`: base, mask, final, last, and values or counts.
+
+    `single`: it has but one token.
+    """
     groups = -(-neurons // lanes)
     highest = groups - 1 if _aligned(lanes) else groups * lanes - 1
-    entry: dict = {"base": bits_for_unsigned(highest), "mask": lanes, "final": 1, "last": 1}
+    entry: dict = {"base": bits_for_unsigned(highest), "mask": lanes, "single": 1, "final": 1, "last": 1}
     if value is not None:
         entry["values"] = data.ArrayLayout(value, lanes)
     if spike_bits > 1:
@@ -137,7 +140,14 @@ class Serialiser(wiring.Component):
         # registers, for the clock rate: the neurons are far away; only what writes needs a reset
         pushed, push = Signal(self.entry, reset_less=True), Signal()
         m.d.sync += [pushed.eq(entry), push.eq(self.strobe & (self.final | mask.any()))]
-        m.d.comb += [queue.w_data.eq(pushed), queue.w_en.eq(push)]
+        written = Signal(self.entry)
+        several = pushed.mask & _above(pushed, 1) if self.spike_bits > 1 else Const(0, 1)
+        m.d.comb += [
+            written.eq(pushed),
+            written.single.eq(_finishes(pushed.mask, pushed.final, several)),
+            queue.w_data.eq(written),
+            queue.w_en.eq(push),
+        ]
         if self.value is not None:
             m.d.comb += entry["values"].eq(self.values)
         if self.spike_bits > 1:
@@ -146,9 +156,10 @@ class Serialiser(wiring.Component):
     def _scan(self, m: Module, queue: Fifo) -> Value:
         """Send the lowest lane that is left, or the tick; one token a cycle."""
         entry = Signal(self.entry, reset_less=True)  # mask: the lanes that are left
+        rest = Signal(self.lanes, reset_less=True)  # its mask but for the lowest lane: known ahead
         live, finish = Signal(), Signal()
         room, load = Signal(), Signal()
-        lowest = Cat(*(entry.mask[k] & ~entry.mask[:k].any() for k in range(self.lanes)))
+        lowest = entry.mask & ~rest
         m.d.comb += [
             room.eq(~self.out.valid | self.out.ready),
             load.eq(~live | (room & finish)),
@@ -159,26 +170,24 @@ class Serialiser(wiring.Component):
             tick = ~entry.mask.any()
             sent = live & ~(tick & ~entry.last) if self.only_last else live
             m.d.sync += [self.out.valid.eq(sent), *self._token(entry, lowest, tick)]
-        left, several = Signal(self.lanes), Signal(self.lanes)  # after this token; of it, not just once
-        m.d.comb += left.eq(Mux(load, oldest.mask, entry.mask & ~self._spent(entry, lowest)))
-        if self.spike_bits > 1:
-            m.d.comb += several.eq(left & Mux(load, _above(oldest, 1), self._several(entry, lowest)))
+        left, following, several = self._after(entry, rest, lowest)
         with m.If(load):
-            finish_oldest = _finishes(left, oldest.final, several)
-            m.d.sync += [live.eq(there), entry.eq(oldest), finish.eq(finish_oldest)]
+            m.d.sync += [live.eq(there), entry.eq(oldest), finish.eq(oldest.single)]
+            m.d.sync += rest.eq(_without_lowest(oldest.mask))
         with m.Elif(room):
-            m.d.sync += [entry.mask.eq(left), finish.eq(_finishes(left, entry.final, several))]
+            m.d.sync += [entry.mask.eq(left), rest.eq(following)]
+            m.d.sync += finish.eq(_finishes(left, entry.final, several))
             m.d.sync += self._count_down(entry, lowest)
         return live & room & finish & entry.final
 
-    def _spent(self, entry: Any, lowest: Value) -> Value:
-        """The lane that sends its last event now."""
-        return lowest if self.spike_bits == 1 else lowest & ~_above(entry, 1)
-
-    @staticmethod
-    def _several(entry: Any, lowest: Value) -> Value:
-        """Lanes that are left with two events or more when the lowest has sent one."""
-        return (_above(entry, 1) & ~lowest) | (_above(entry, 2) & lowest)
+    def _after(self, entry: Any, rest: Signal, lowest: Value) -> tuple[Value, Value, Value]:
+        """When this token has left: the mask, the same but for its lowest lane, lanes with several events."""
+        if self.spike_bits == 1:
+            return rest, _without_lowest(rest), Const(0, 1)
+        again = (lowest & _above(entry, 1)).any()  # it is not the lane's last event
+        left = Mux(again, entry.mask, rest)
+        several = (rest & _above(entry, 1)) | (lowest & _above(entry, 2))
+        return left, Mux(again, rest, _without_lowest(rest)), several
 
     def _count_down(self, entry: Any, lowest: Value) -> list:
         if self.spike_bits == 1:
@@ -210,6 +219,10 @@ def _finishes(left: Value, final: Value, several: Value) -> Value:
     """Whether the next token is an entry's last: its tick, or the last lane of an entry without one."""
     more = Cat(*(left[k] & left[:k].any() for k in range(len(left))), several).any()
     return Mux(final, ~left.any(), ~more)
+
+
+def _without_lowest(mask: Value) -> Value:
+    return Cat(*(mask[k] & mask[:k].any() for k in range(len(mask))))
 
 
 def _above(entry: Any, count: int) -> Value:
