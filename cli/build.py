@@ -66,14 +66,30 @@ def link(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="OUT", help="Default: link in DIR.")
     ] = None,
-    link: Annotated[str, typer.Option(help="uart, spi, axi, axi-lite or wishbone.")] = "uart",
+    link: Annotated[str, typer.Option(help="uart, spi, axi, axi-lite, wishbone or aer.")] = "uart",
     baud: Annotated[int, typer.Option(min=1, help="Of the UART.")] = 1_000_000,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="AER: of a sample. Default: as the stored samples.")
+    ] = None,
+    step_us: Annotated[
+        float | None, typer.Option(min=0, help="AER: of a step. Default: only the pin step ends one.")
+    ] = None,
+    ticks: Annotated[bool, typer.Option("--ticks", help="AER: send ends of steps too.")] = False,
 ) -> None:
     """Write the accelerator behind its link as plain Verilog, for a board and a flow of your own."""
     from ..firmware.link_verilog import TOP, write_link_verilog
     from ..gen.build_dir import read_build
 
-    path = write_link_verilog(read_build(directory), out, link=link, clock_mhz=clock_mhz, baud=baud)
+    path = write_link_verilog(
+        read_build(directory),
+        out,
+        link=link,
+        clock_mhz=clock_mhz,
+        baud=baud,
+        steps=steps,
+        step_us=step_us,
+        ticks=ticks,
+    )
     output.print(f"Verilog of {TOP} and what it reads -> {path}", highlight=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from ..gen.atomic_dir import replace_directory
 from ..gen.build_dir import Build
@@ -12,17 +13,20 @@ from ..gen.manifest import build_id
 from ..gen.rtl import convert
 from ..gen.toolchain.tops import DEFAULT_BAUD
 from ..hw.emitted import EmittedAccelerator
+from ..hw.link.aer import AerLink, AerParams
 from ..hw.link.bus_link import AxiLink, AxiLiteLink, WishboneLink
 from ..hw.link.params import MIN_BIT_CYCLES, HostLinkParams, bit_cycles_for
 from ..hw.link.spi_link import SpiLink
 from ..hw.link.uart_link import UartLink
 from ..hw.load_bus import loaded_shapes
 
-__all__ = ["FOLDER", "LINKS", "TOP", "write_link_verilog"]
+__all__ = ["AER", "FOLDER", "LINKS", "TOP", "write_link_verilog"]
 
 FOLDER = "link"
 """Folder of the build directory that it is written to by default."""
 TOP = "spikeloom_link"
+AER = "aer"
+"""Address-event representation: parallel pins without a host."""
 LINKS = {
     "uart": UartLink,
     "spi": SpiLink,
@@ -42,6 +46,9 @@ def write_link_verilog(
     clock_mhz: float,
     baud: int = DEFAULT_BAUD,
     window: int = 8,
+    steps: int | None = None,
+    step_us: float | None = None,
+    ticks: bool = False,
 ) -> Path:
     """Write the top level `TOP`, the accelerator and its memory images; everything or nothing.
 
@@ -51,13 +58,19 @@ def write_link_verilog(
     out : Path, optional
         New, empty, or an earlier one, which is replaced. Default: ``link`` in the build directory.
     link : str
-        One of `LINKS`.
+        One of `LINKS`, or `AER`.
     clock_mhz : float
         Frequency of its clock.
     baud : int
         Of a UART.
     window : int
         Frames each way, a power of two up to 64; a bus has none.
+    steps : int, optional
+        Of AER, of a sample; default: those of the stored samples.
+    step_us : float, optional
+        Of AER, microseconds of a step; default: only the pin `step` ends one.
+    ticks : bool
+        Of AER, whether ends of steps are sent too.
 
     Returns
     -------
@@ -69,26 +82,47 @@ def write_link_verilog(
     UserError
         No such link; a rate that the clock cannot make; it cannot be written there.
     """
-    if link not in LINKS:
-        raise UserError(f"Link must be one of {', '.join(LINKS)}, not {link}")
+    if link not in (*LINKS, AER):
+        raise UserError(f"Link must be one of {', '.join((*LINKS, AER))}, not {link}")
     clock_hz = round(clock_mhz * 1e6)
     try:
-        params = HostLinkParams(
-            bit_cycles=bit_cycles_for(clock_hz, baud) if link == "uart" else MIN_BIT_CYCLES,
-            window=window,
-            clock_hz=clock_hz,
-            build_id=build_id(build.path),
-            memories=loaded_shapes(build.plan.accelerator),
-        )
+        if link == AER:
+            top: Any = _aer(build, clock_hz, steps=steps, step_us=step_us, ticks=ticks)
+        else:
+            top = _host_link(build, clock_hz, link=link, baud=baud, window=window)
     except ValueError as error:
         raise UserError(str(error)) from None
-    top = LINKS[link](EmittedAccelerator(build.plan.accelerator), params)
     path = build.path / FOLDER if out is None else Path(out)
     with replace_directory(path, ours=_is_ours, what="the link") as folder:
         for file in (build.verilog, *build.images):
             shutil.copyfile(file, folder / file.name)
         (folder / _MARK).write_text(convert(top, name=TOP).verilog(), encoding="utf-8", newline="\n")
     return path
+
+
+def _host_link(build: Build, clock_hz: int, *, link: str, baud: int, window: int) -> Any:
+    params = HostLinkParams(
+        bit_cycles=bit_cycles_for(clock_hz, baud) if link == "uart" else MIN_BIT_CYCLES,
+        window=window,
+        clock_hz=clock_hz,
+        build_id=build_id(build.path),
+        memories=loaded_shapes(build.plan.accelerator),
+    )
+    return LINKS[link](EmittedAccelerator(build.plan.accelerator), params)
+
+
+def _aer(build: Build, clock_hz: int, *, steps: int | None, step_us: float | None, ticks: bool) -> AerLink:
+    shape = build.plan.accelerator
+    if loaded_shapes(shape):
+        raise UserError("The weights of this build are loaded at run time, which AER cannot do")
+    vectors = build.vectors()
+    if steps is None and vectors is not None:
+        steps = vectors.x.shape[1]
+    if steps is None:
+        raise UserError(f"{build.path}: has no stored samples that tell the steps of one; give --steps")
+    step_cycles = 0 if step_us is None else max(1, round(step_us * 1e-6 * clock_hz))
+    params = AerParams(steps=steps, step_cycles=step_cycles, ticks=ticks)
+    return AerLink(EmittedAccelerator(shape), shape, params)
 
 
 def _is_ours(path: Path) -> bool:

@@ -33,7 +33,7 @@ def digits(tmp_path_factory):
 
 def run_pins(build, bench, x, job, folder, **link):
     """What the cocotb module `bench` left of samples on the Verilog of a link."""
-    write_link_verilog(build, folder / "link", clock_mhz=CLOCK_MHZ, window=4, **link)
+    write_link_verilog(build, folder / "link", clock_mhz=CLOCK_MHZ, **{"window": 4, **link})
     folder = folder / "link"
     np.save(folder / "x.npy", x)
     (folder / "job.json").write_text(json.dumps({"build": str(build.path), **job}))
@@ -78,6 +78,27 @@ def test_real_digits_on_the_pins_of_spi(digits, tmp_path):
     assert seen["sent_again"] == seen["polls"] == seen["bad_frames"] == 0
 
 
+@pytest.mark.icarus
+def test_real_digits_on_the_pins_of_aer(digits, tmp_path):
+    """A sensor and a receiver that have no clock; every spike of every step."""
+    x = load_samples(EXAMPLE / "digits_test.npz", shape=(64,), limit=3).x
+    index_bits = (digits.plan.accelerator.output_neurons - 1).bit_length()
+    found, seen = run_pins(
+        digits, "cocotb_aer", x, {"tick_bit": index_bits}, tmp_path, link="aer", ticks=True
+    )
+    expected = run_engine("golden", digits, x).output
+    assert seen == {"overrun": 0, "stray": 0, "broken": []}
+    output, place = np.zeros((expected.shape[0] * expected.shape[1], expected.shape[2]), int), 0
+    for word in found["received"].tolist():
+        if word >> index_bits:
+            assert (word >> index_bits == 3) == (place % x.shape[1] == x.shape[1] - 1)
+            place += 1
+        else:
+            output[place, word] += 1
+    assert place == len(output)
+    np.testing.assert_array_equal(output.reshape(expected.shape), expected)
+
+
 def test_the_command_writes_a_link(cli, small, tmp_path):
     words = ("link", small.build, "--clock-mhz", 12)
     assert cli(*words, "--link", "spi").code == 0
@@ -87,6 +108,8 @@ def test_the_command_writes_a_link(cli, small, tmp_path):
     assert (tmp_path / "uart" / "accelerator.v").is_file()
     assert (
         cli(*words, "--link", "usb").error()
-        == "Link must be one of uart, spi, axi, axi-lite, wishbone, not usb"
+        == "Link must be one of uart, spi, axi, axi-lite, wishbone, aer, not usb"
     )
+    assert cli(*words, "-o", tmp_path / "aer", "--link", "aer", "--step-us", 5).code == 0
+    assert "out_address" in (tmp_path / "aer" / f"{TOP}.v").read_text()
     assert cli(*words, "--baud", 9_000_000).error().startswith("A clock of 12 MHz makes 3000000 baud")
