@@ -24,6 +24,8 @@ class FaultyPort:
     kinds : sequence of str
         Names of `FAULTS`; none: all of them.
     seed : int
+    once : bool
+        Whether `rate` is set to 0 by a fault: one at a time.
 
     Attributes
     ----------
@@ -31,8 +33,11 @@ class FaultyPort:
         Faults by kind.
     """
 
-    def __init__(self, port: Any, *, rate: float, kinds: Sequence[str] = (), seed: int = 0):
+    def __init__(
+        self, port: Any, *, rate: float, kinds: Sequence[str] = (), seed: int = 0, once: bool = False
+    ):
         self.port = port
+        self.once = once
         self.rate = rate
         self.kinds = tuple(kinds or FAULTS)
         self.injected: Counter[str] = Counter()
@@ -81,6 +86,8 @@ class _Damage:
             self.left = None
             kind = self.rng.choice(self.cable.kinds)
             self.cable.injected[kind] += 1
+            if self.cable.once:
+                self.cable.rate = 0.0
             if kind == "stall":
                 self.late = data
                 return bytes(done)
