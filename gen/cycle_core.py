@@ -16,7 +16,6 @@ from ..hw.serialiser import Serialiser
 from .cycle_ports import NEVER
 from .cycle_serialiser import QUEUE_CYCLES, SerialiserClock
 from .cycle_streams import Branch
-from .resources.memories import entry_bits
 
 __all__ = ["CoreClock"]
 
@@ -44,8 +43,7 @@ class CoreClock:
             self.to_start = lead_cycles(core.array) + 1
             self.free_after = early_free_cycles(core.array, groups) + 2
             to_strobe = sweep_cycles(core.array, groups) - 1
-        bits = entry_bits(core, readout=readout, count_bits=params.count_bits)
-        self.to_scan = to_strobe + latency + QUEUE_CYCLES + Serialiser.deep_cycles(groups, bits)
+        self.to_scan = to_strobe + latency + QUEUE_CYCLES + Serialiser.deep_cycles(groups)
         never = np.full(samples, NEVER, np.int64)
         self.tick_free = never  # first cycle in which a tick may be taken
         self.start = never

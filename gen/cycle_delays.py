@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..hw.delay_line import DelayLine
-from ..hw.params import AcceleratorParams, LinkParams
+from ..hw.params import LinkParams
 from ..hw.serialiser import Serialiser
 from .cycle_ports import NEVER
 from .cycle_serialiser import QUEUE_CYCLES, SerialiserClock
 from .cycle_streams import Branch
-from .resources.memories import line_entry_bits
 
 __all__ = ["DelayBranch", "DelayClock", "delayed_counts"]
 
@@ -30,13 +29,13 @@ def delayed_counts(counts: np.ndarray, delay_steps: Sequence[int], *, recurrent:
 class DelayClock:
     """Cycle numbers of a delay line, an array over samples each; `counts` are its source's events."""
 
-    def __init__(self, params: AcceleratorParams, link: LinkParams, counts: np.ndarray):
+    def __init__(self, link: LinkParams, counts: np.ndarray):
         shape = link.line
         assert shape is not None
         arrived = delayed_counts(counts, link.delay_steps, recurrent=link.recurrent)
         self.samples, self.steps = counts.shape[:2]
         self.words = shape.words
-        deep = Serialiser.deep_cycles(shape.words, line_entry_bits(params, link))
+        deep = Serialiser.deep_cycles(shape.words)
         self.to_scan = 1 + DelayLine.SCAN_CYCLES + QUEUE_CYCLES + deep  # from its start to the serialiser's
         self.serialiser = SerialiserClock(arrived, shape.lanes, self.samples)
         never = np.full(self.samples, NEVER, np.int64)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..hw.serialiser import Serialiser
-from .cycle_ports import NEVER
-from .cycle_streams import Branch
+from .cycle_ports import NEVER, Port
+from .cycle_streams import Branch, StageTimes
 
 __all__ = ["QUEUE_CYCLES", "SerialiserClock", "step_events"]
 
-QUEUE_CYCLES = Serialiser.LATENCY_CYCLES - 1
-"""Cycles from a group's strobe to the one that scans it, where the queue is not deep."""
+QUEUE_CYCLES = Serialiser.LATENCY_CYCLES
+"""Cycles from a strobe to the one in which its group is scanned; a deep queue takes longer."""
 
 
 def step_events(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -50,7 +50,8 @@ class SerialiserClock:
         self._events: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         never = np.full(samples, NEVER, np.int64)
         self.popped = [never] * Serialiser.SWEEPS  # final group of the latest sweeps
-        self.room = never  # cycle in which the latest token left
+        self.scanned = never  # cycle in which the latest token went to the output stages
+        self.stages: list[StageTimes] = []
 
     @property
     def credit(self) -> np.ndarray:
@@ -74,25 +75,55 @@ class SerialiserClock:
 
     def emit(self, step: int, scan: np.ndarray, branches: Sequence[Branch], *, last: bool) -> None:
         """Send a step's events and tick to all `branches`; its first group can be scanned in cycle `scan`."""
-        silent = self.only_last and not last
-        if not silent:
-            self._send(scan, *self.events(step), branches, last)
-        scan = np.maximum(scan + self.groups - 1, self.room)
-        self.popped = [*self.popped[1:], scan]
-        self.room = scan if silent else np.maximum.reduce([scan + 1, *(b.tick(scan + 1) for b in branches)])
+        self.stages = self.stages or [StageTimes(self.samples) for _ in branches]
+        sent = not self.only_last or last
+        if sent:
+            index, count = self.events(step)
+            self._send(scan[:, None] + index // self.lanes, index, count, branches, last)
+        self.scanned = self._scan(scan + self.groups - 1)
+        self.popped = [*self.popped[1:], self.scanned]
+        if sent:
+            for branch, stage in zip(branches, self.stages, strict=True):
+                stage.mark(branch.tick(np.maximum(self.scanned, stage.latest) + 1))
+
+    def _scan(self, there: np.ndarray) -> np.ndarray:
+        """Cycle in which a token goes to the output stages: all of them have room."""
+        return np.maximum.reduce([there, self.scanned + 1, *(stage.before + 1 for stage in self.stages)])
 
     def _send(
-        self, scan: np.ndarray, index: np.ndarray, count: np.ndarray, branches: Sequence[Branch], last: bool
+        self,
+        there: np.ndarray,
+        index: np.ndarray,
+        count: np.ndarray,
+        branches: Sequence[Branch],
+        last: bool,
     ) -> None:
-        there = scan[:, None] + index // self.lanes
+        """Send a step's events, which can be scanned in the cycles `there` (samples, events)."""
         port = branches[0].port if len(branches) == 1 else None
         if port is not None and index.size:
-            taken = port.sequence(there, self.room, index, count)
-            final = np.take_along_axis(taken, np.maximum(count - 1, 0)[:, None], axis=1)[:, 0]
-            self.room = np.where(count > 0, final, self.room)
+            self._send_all(port, there, index, count)
             return
         for place in range(index.shape[1]):
             mask, event = count > place, index[:, place]
-            offered = np.maximum(there[:, place], self.room) + 1
-            taken = [branch.event(offered, mask, event, last) for branch in branches]
-            self.room = np.where(mask, np.maximum.reduce([offered, *taken]), self.room)
+            scanned = self._scan(there[:, place])
+            self.scanned = np.where(mask, scanned, self.scanned)
+            for branch, stage in zip(branches, self.stages, strict=True):
+                offered = np.maximum(scanned, stage.latest) + 1
+                stage.mark(branch.event(offered, mask, event, last), mask)
+
+    def _send_all(self, port: Port, there: np.ndarray, index: np.ndarray, count: np.ndarray) -> None:
+        """The same to a single consumer, all events at once.
+
+        An event is offered behind `there` and behind the one before it: the stage's room never delays that,
+        and only delays the tick by the event before the last one, which is in `stage`.
+        """
+        (stage,) = self.stages
+        taken = port.sequence(there, stage.latest, index, count)
+        stage.mark(_at(taken, count - 2), count > 1)
+        stage.mark(_at(taken, count - 1), count > 0)
+        self.scanned = np.where(count > 0, _at(there, count - 1), self.scanned)
+
+
+def _at(values: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Each sample's value at its place; the first where that is negative."""
+    return np.take_along_axis(values, np.maximum(place, 0)[:, None], axis=1)[:, 0]

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..hw.fifo import Fifo
 from ..hw.step_queue import StepQueue
 from .cycle_ports import NEVER, Port
 
-__all__ = ["Branch", "Entry", "FanBranch", "MergedEntry", "QueueBranch", "QueueTimes"]
+__all__ = ["Branch", "Entry", "FanBranch", "MergedEntry", "QueueBranch", "QueueTimes", "StageTimes"]
 
 
 class Entry:
@@ -32,19 +33,21 @@ class Entry:
 
 
 class MergedEntry(Entry):
-    """The same behind a step merge, whose register lets go of the source a cycle earlier."""
+    """The same behind a step merge, whose output stage holds two tokens."""
 
     def __init__(self, port: Port):
         super().__init__(port)
         self.merged = port.done  # when the merge took its latest token
+        self.before = port.done  # when the core took the token before its latest one
 
     def _merge(self, offered: np.ndarray) -> np.ndarray:
-        return np.maximum.reduce([offered, self.merged + 1, self.port.done])
+        return np.maximum.reduce([offered, self.merged + 1, self.before + 1])
 
     def event(self, offered: np.ndarray, mask: np.ndarray, index: np.ndarray) -> np.ndarray:
         """Cycle in which the merge takes an event."""
         taken = self._merge(offered)
         self.merged = np.where(mask, taken, self.merged)
+        self.before = np.where(mask, self.port.done, self.before)
         self.port.event(taken + 1, mask, index)
         return taken
 
@@ -56,6 +59,7 @@ class MergedEntry(Entry):
     def tick(self, offered: np.ndarray) -> np.ndarray:
         """Cycle in which the core takes the tick that the merge made of the last stream's."""
         self.merged = self._merge(offered)
+        self.before = self.port.done
         return self.port.tick(self.merged + 1)
 
 
@@ -63,7 +67,7 @@ class QueueTimes:
     """When the tokens of a step queue were written and read: one row a sample, in their order."""
 
     def __init__(self, samples: int, tokens: int, *, depth: int, recurrent: bool):
-        self.depth = depth
+        self.places = Fifo.places(depth)
         self.recurrent = recurrent
         self.rows = np.arange(samples)
         self.visible = np.full((samples, tokens + 1), NEVER, np.int64)
@@ -73,13 +77,18 @@ class QueueTimes:
 
     def write(self, offered: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Cycle in which the queue takes a token."""
-        before = self.written - self.depth
-        freed = np.where(before >= 0, self.read[self.rows, np.maximum(before, 0)] + 1, NEVER)
-        taken = np.maximum(offered, freed)
+        taken = np.maximum(offered, self._left_memory(self.written - self.places) + 2)
         rows, places = self.rows[mask], self.written[mask]
         self.visible[rows, places] = taken[mask] + StepQueue.LATENCY_CYCLES
         self.written = self.written + mask
         return taken
+
+    def _left_memory(self, place: np.ndarray) -> np.ndarray:
+        """Cycle in which a token went from the memory into the register behind it."""
+        came = self.visible[self.rows, np.maximum(place, 0)] - StepQueue.LATENCY_CYCLES + 1
+        freed = self.read[self.rows, np.maximum(place - 1, 0)]
+        left = np.where(place > 0, np.maximum(came, freed), came)
+        return np.where(place >= 0, left, NEVER)
 
     def oldest(self) -> np.ndarray:
         """Cycle from which the next token can be read."""
@@ -89,6 +98,18 @@ class QueueTimes:
         """The oldest token was read in cycle `taken`."""
         self.read[self.rows[mask], self.taken[mask]] = taken[mask]
         self.taken = self.taken + mask
+
+
+class StageTimes:
+    """When a consumer's output stage let go of its latest two tokens: two are its room."""
+
+    def __init__(self, samples: int):
+        self.latest = self.before = np.full(samples, NEVER, np.int64)
+
+    def mark(self, taken: np.ndarray, mask: np.ndarray | bool = True) -> None:
+        """The consumer took a token."""
+        self.before = np.where(mask, self.latest, self.before)
+        self.latest = np.where(mask, taken, self.latest)
 
 
 class Branch:

@@ -21,7 +21,7 @@ from .cycle_core import CoreClock
 from .cycle_delays import DelayBranch, DelayClock
 from .cycle_ports import DensePort, core_port
 from .cycle_serialiser import step_events
-from .cycle_streams import Branch, Entry, FanBranch, MergedEntry, QueueBranch, QueueTimes
+from .cycle_streams import Branch, Entry, FanBranch, MergedEntry, QueueBranch, QueueTimes, StageTimes
 from .neuron_order import neuron_order
 
 __all__ = ["predict_cycles"]
@@ -83,6 +83,7 @@ class _Clockwork:
             k: [] for k in range(INPUT, len(self.cores))
         }
         self.entries = [self._entry(k) for k in range(len(self.cores))]
+        self.stages = [StageTimes(self.samples) for _ in self.branches[INPUT]]
         self.output_queues: list[QueueTimes] = []
         self.output = self._output()
 
@@ -112,7 +113,7 @@ class _Clockwork:
                 continue
             branch = Branch(entry, base=self._base(number, place) - link.first, silent=several)
             if link.delay_steps:
-                line = DelayClock(self.params, link, self._source_counts(link))
+                line = DelayClock(link, self._source_counts(link))
                 self.lines[number, place] = line
                 branch = DelayBranch(line)
             elif needs_queue(place):
@@ -153,33 +154,52 @@ class _Clockwork:
     def _send_input(self, step: int, offered: np.ndarray) -> np.ndarray:
         """Offer a step's events and tick to whoever takes the input; when the next token can be offered."""
         branches = self.branches[INPUT]
-        index, total = step_events(self.counts[:, step])
-        port = branches[0][1].port if len(branches) == 1 and self._whole(branches[0][0]) else None
-        if port is not None and index.size:
-            taken = port.sequence(
-                np.broadcast_to(offered[:, None] - 1, index.shape), offered - 1, index, total
-            )
+        if len(branches) > 1:
+            return self._send_input_to_several(step, offered)
+        (link, branch), (index, total) = branches[0], step_events(self.counts[:, step])
+        if branch.port is not None and self._whole(link) and index.size:
+            there = np.broadcast_to(offered[:, None] - 1, index.shape)
+            taken = branch.port.sequence(there, offered - 1, index, total)
             final = np.take_along_axis(taken, np.maximum(total - 1, 0)[:, None], axis=1)[:, 0]
             offered = np.where(total > 0, final + 1, offered)
         else:
             for place in range(index.shape[1]):
                 mask, channel = total > place, index[:, place]
-                taken = self._send_event(branches, offered, mask, channel)
+                mine = mask & self._takes(link, channel)
+                taken = np.where(mine, branch.event(offered, mine, channel, False), offered)
                 offered = np.where(mask, taken + 1, offered)
-        return np.maximum.reduce([offered, *(branch.tick(offered) for _, branch in branches)]) + 1
+        return branch.tick(offered) + 1
+
+    def _send_input_to_several(self, step: int, offered: np.ndarray) -> np.ndarray:
+        """The same behind a multicast: each consumer has an output stage."""
+        branches = self.branches[INPUT]
+        index, total = step_events(self.counts[:, step])
+        for place in range(index.shape[1]):
+            mask, channel = total > place, index[:, place]
+            scanned = self._room(offered)
+            for (link, branch), stage in zip(branches, self.stages, strict=True):
+                mine = mask & self._takes(link, channel)
+                there = np.maximum(scanned, stage.latest) + 1
+                stage.mark(np.where(mine, branch.event(there, mine, channel, False), there), mask)
+            offered = np.where(mask, scanned + 1, offered)
+        scanned = self._room(offered)
+        for (_, branch), stage in zip(branches, self.stages, strict=True):
+            stage.mark(branch.tick(np.maximum(scanned, stage.latest) + 1))
+        return scanned + 1
+
+    def _room(self, offered: np.ndarray) -> np.ndarray:
+        """When all of the input's stages have room for a token."""
+        return np.maximum.reduce([offered, *(stage.before + 1 for stage in self.stages)])
 
     def _whole(self, link: LinkParams | None) -> bool:
         return link is not None and link.channels == self.params.channels
 
     @staticmethod
-    def _send_event(branches, offered: np.ndarray, mask: np.ndarray, channel: np.ndarray) -> np.ndarray:
-        taken = offered
-        for link, branch in branches:
-            mine = mask
-            if link is not None:  # a channel fan looks for itself
-                mine = mask & (channel >= link.first) & (channel < link.first + link.channels)
-            taken = np.maximum(taken, np.where(mine, branch.event(offered, mine, channel, False), offered))
-        return taken
+    def _takes(link: LinkParams | None, channel: np.ndarray) -> np.ndarray:
+        """Whether a link takes a channel; a channel fan, which has no one link, looks for itself."""
+        if link is None:
+            return np.ones(len(channel), bool)
+        return (channel >= link.first) & (channel < link.first + link.channels)
 
     def _step_core(self, number: int, step: int) -> None:
         """Read the core's delay lines and queues, then sweep and send its output."""

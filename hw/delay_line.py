@@ -17,6 +17,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .delay_shape import DelayShape
+from .out_stage import OutStage
 from .params import bits_for_unsigned
 from .serialiser import Serialiser
 from .signatures import event_stream
@@ -88,7 +89,9 @@ class DelayLine(wiring.Component):
         m.submodules.ring = ring = UpdateMemory(
             width=self.shape.width, depth=self.shape.depth, operand=self._operand, update=self._update
         )
-        wiring.connect(m, serialiser.out, wiring.flipped(self.o))
+        m.submodules.stage = stage = OutStage(self.o.payload.shape())
+        wiring.connect(m, serialiser.out, stage.i)
+        wiring.connect(m, stage.o, wiring.flipped(self.o))
         access = Signal(self._access)
         self._take(m, access, serialiser)
         self._address(m, access, ring)

@@ -33,7 +33,7 @@ class Fifo(wiring.Component):
 
     def __init__(self, *, width: int, depth: int):
         self.width = width
-        self.address_bits = max(1, (depth - 2).bit_length() if depth > 2 else 1)  # one word is in `r_data`
+        self.address_bits = self.places(depth).bit_length() - 1
         super().__init__(
             {
                 "w_data": In(width),
@@ -44,6 +44,11 @@ class Fifo(wiring.Component):
                 "r_rdy": Out(1),
             }
         )
+
+    @staticmethod
+    def places(depth: int) -> int:
+        """Words of its memory; one more is in `r_data`."""
+        return 1 << max(1, (depth - 2).bit_length() if depth > 2 else 1)
 
     @property
     def depth(self) -> int:

@@ -8,25 +8,30 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .out_stage import OutStage
+
 __all__ = ["Multicast"]
 
 
 class Multicast(wiring.Component):
-    """Fan-out of a stream to `ways` consumers.
+    """Fan-out of a stream to `ways` consumers, one or more.
 
     Streams
     -------
     i : in, `payload`
     o_0, o_1, ... : out, the same
 
-    A consumer may take a token before the others do; the next token comes when all have taken it. Nothing is
-    dropped, doubled or reordered. No latency.
+    Each consumer has an output stage: it may be two tokens behind the fastest before that one waits for it.
+    Nothing is dropped, doubled or reordered. A token leaves `LATENCY_CYCLES` after it came, at the earliest.
     """
+
+    LATENCY_CYCLES = OutStage.LATENCY_CYCLES
 
     i: Any
 
     def __init__(self, payload: data.Layout, *, ways: int):
         self.ways = ways
+        self.payload = payload
         signature = stream.Signature(payload)
         super().__init__({"i": In(signature), **{f"o_{k}": Out(signature) for k in range(ways)}})
 
@@ -37,13 +42,11 @@ class Multicast(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        taken = Signal(self.ways)
-        done = Cat(*(taken[k] | out.ready for k, out in enumerate(self.outputs)))
-        m.d.comb += self.i.ready.eq(done.all())
-        for k, out in enumerate(self.outputs):
-            m.d.comb += [out.payload.eq(self.i.payload), out.valid.eq(self.i.valid & ~taken[k])]
-        with m.If(self.i.valid):
-            m.d.sync += taken.eq(0)
-            with m.If(~done.all()):
-                m.d.sync += taken.eq(done)
+        room = Signal()
+        stages = [OutStage(self.payload) for _ in range(self.ways)]
+        m.d.comb += [room.eq(Cat(*(stage.i.ready for stage in stages)).all()), self.i.ready.eq(room)]
+        for k, (stage, out) in enumerate(zip(stages, self.outputs, strict=True)):
+            m.submodules[f"stage_{k}"] = stage
+            m.d.comb += [stage.i.payload.eq(self.i.payload), stage.i.valid.eq(self.i.valid & room)]
+            wiring.connect(m, stage.o, wiring.flipped(out))
         return m

@@ -1,7 +1,6 @@
 """Spike router: joins the cores of an accelerator by multicast, queues and merges.
 
-Built from the links alone. A core with one link that is not recurrent is wired straight to its source: a
-chain costs no gates here.
+Built from the links alone. In a chain all that stands between two cores is an output stage.
 """
 
 from __future__ import annotations
@@ -71,7 +70,7 @@ def _taps(
     for number, out in [(INPUT, source), *((k, core.out) for k, core in enumerate(cores))]:
         wanted = [(number, *consumer) for consumer in params.consumers(number)]
         wanted += [(number, OUTPUT, place) for place, k in enumerate(params.output_cores) if k == number]
-        if len(wanted) == 1:
+        if len(wanted) == 1 and number == INPUT:  # it comes from a register already
             taps[wanted[0]] = out
         elif not wanted:
             m.d.comb += out.ready.eq(1)  # nobody listens

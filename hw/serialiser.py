@@ -56,18 +56,16 @@ class Serialiser(wiring.Component):
         A sweep begins: `groups` strobes will follow.
     ready : out
         There is room for another sweep.
-    out : stream, `event_stream(neurons)` or `value_stream(neurons, value)`
+    out : stream, `event_stream(neurons)` or `value_stream(neurons, value)`; gates drive it, so what follows
+        is an output stage (hw/out_stage.py)
 
     The queue holds `SWEEPS` whole sweeps, so that neurons never wait inside one. With `only_last`, nothing
     but the last step of a sample is sent, ticks included.
     """
 
     SWEEPS = 2
-    LATENCY_CYCLES = 5  # from a strobe to its first token on `out`, when nothing waits
-    # groups of a sweep, and with wide entries, beyond which a queue is block RAM; that takes longer
-    DEEP_GROUPS = 32
-    DEEP_WIDE_GROUPS = 16
-    WIDE_BITS = 24
+    LATENCY_CYCLES = 4  # from a strobe to its first token on `out`, when nothing waits
+    DEEP_GROUPS = 16  # of a sweep; a queue for more is block RAM, which takes longer
 
     strobe: Signal
     group: Signal
@@ -114,14 +112,13 @@ class Serialiser(wiring.Component):
         super().__init__(members)
 
     @classmethod
-    def deep_cycles(cls, groups: int, entry_bits: int) -> int:
-        """Cycles of latency beyond `LATENCY_CYCLES` with so many groups a sweep, and entries so wide."""
-        limit = cls.DEEP_WIDE_GROUPS if entry_bits > cls.WIDE_BITS else cls.DEEP_GROUPS
-        return DeepFifo.LATENCY_CYCLES - Fifo.LATENCY_CYCLES if groups > limit else 0
+    def deep_cycles(cls, groups: int) -> int:
+        """Cycles of latency beyond `LATENCY_CYCLES` with so many groups a sweep."""
+        return DeepFifo.LATENCY_CYCLES - Fifo.LATENCY_CYCLES if groups > cls.DEEP_GROUPS else 0
 
     def elaborate(self, platform):
         m = Module()
-        kind = DeepFifo if self.deep_cycles(self.groups, self.entry.size) else Fifo
+        kind = DeepFifo if self.deep_cycles(self.groups) else Fifo
         m.submodules.queue = queue = kind(width=self.entry.size, depth=max(2, self.SWEEPS * self.groups))
         self._push(m, queue)
         step_sent = self._scan(m, queue)
@@ -133,7 +130,7 @@ class Serialiser(wiring.Component):
         mask = self.mask & self.last.replicate(self.lanes) if self.only_last else self.mask
         m.d.comb += [
             entry.mask.eq(mask),
-            entry.base.eq(self.group if _aligned(self.lanes) else self.group * self.lanes),
+            entry.base.eq(self.group if _aligned(self.lanes) else self._first_index(m)),
             entry.final.eq(self.final),
             entry.last.eq(self.last),
         ]
@@ -153,23 +150,26 @@ class Serialiser(wiring.Component):
         if self.spike_bits > 1:
             m.d.comb += entry["counts"].eq(self.counts)
 
+    def _first_index(self, m: Module) -> Value:
+        """Index of the group's first lane: a running sum, since groups come in order."""
+        base = Signal(range(max(2, (self.groups - 1) * self.lanes + 1)))
+        with m.If(self.strobe):
+            m.d.sync += base.eq(Mux(self.final, 0, base + self.lanes))
+        return base
+
     def _scan(self, m: Module, queue: Fifo) -> Value:
         """Send the lowest lane that is left, or the tick; one token a cycle."""
         entry = Signal(self.entry, reset_less=True)  # mask: the lanes that are left
         rest = Signal(self.lanes, reset_less=True)  # its mask but for the lowest lane: known ahead
         live, finish = Signal(), Signal()
-        room, load = Signal(), Signal()
+        room, load = self.out.ready, Signal()
         lowest = entry.mask & ~rest
-        m.d.comb += [
-            room.eq(~self.out.valid | self.out.ready),
-            load.eq(~live | (room & finish)),
-        ]
+        m.d.comb += load.eq(~live | (room & finish))
         oldest, there = data.View(self.entry, queue.r_data), queue.r_rdy
         m.d.comb += queue.r_en.eq(load)
-        with m.If(room):
-            tick = ~entry.mask.any()
-            sent = live & ~(tick & ~entry.last) if self.only_last else live
-            m.d.sync += [self.out.valid.eq(sent), *self._token(entry, lowest, tick)]
+        tick = ~entry.mask.any()
+        sent = live & ~(tick & ~entry.last) if self.only_last else live
+        m.d.comb += [self.out.valid.eq(sent), *self._token(entry, lowest, tick)]
         left, following, several = self._after(entry, rest, lowest)
         with m.If(load):
             m.d.sync += [live.eq(there), entry.eq(oldest), finish.eq(oldest.single)]

@@ -14,6 +14,8 @@ from amaranth import Array, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .out_stage import OutStage
+
 __all__ = ["StepMerge"]
 
 
@@ -30,7 +32,7 @@ class StepMerge(wiring.Component):
     Every stream's tick takes a cycle. `last` is set with the tick if any stream set it.
     """
 
-    LATENCY_CYCLES = 1
+    LATENCY_CYCLES = OutStage.LATENCY_CYCLES
 
     o: Any
 
@@ -51,24 +53,24 @@ class StepMerge(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         turn = Signal(range(max(2, self.ways)))
-        room = Signal()
+        m.submodules.stage = stage = OutStage(self.payload)
+        wiring.connect(m, stage.o, wiring.flipped(self.o))
+        room = stage.i.ready
         tokens = [self._offset(m, k) for k in range(self.ways)]
         token: Any = data.View(self.payload, Array(t.as_value() for t in tokens)[turn])
         valid = Array(i.valid for i in self.inputs)[turn]
         final = turn == self.ways - 1
         last = Signal()  # a stream whose turn is over set it
-        m.d.comb += room.eq(~self.o.valid | self.o.ready)
+        m.d.comb += [
+            stage.i.payload.eq(token),
+            stage.i.payload.last.eq(token.tick & (token.last | last)),
+            stage.i.valid.eq(valid & (~token.tick | final)),
+        ]
         m.d.comb += [i.ready.eq(room & (turn == k)) for k, i in enumerate(self.inputs)]
-        with m.If(room):
-            m.d.sync += [
-                self.o.valid.eq(valid & (~token.tick | final)),
-                self.o.payload.eq(token),
-                self.o.payload.last.eq(token.tick & (token.last | last)),
-            ]
-            with m.If(valid & token.tick):
-                m.d.sync += [turn.eq(turn + 1), last.eq(last | token.last)]
-                with m.If(final):
-                    m.d.sync += [turn.eq(0), last.eq(0)]
+        with m.If(room & valid & token.tick):
+            m.d.sync += [turn.eq(turn + 1), last.eq(last | token.last)]
+            with m.If(final):
+                m.d.sync += [turn.eq(0), last.eq(0)]
         return m
 
     def _offset(self, m: Module, k: int) -> Any:

@@ -11,8 +11,9 @@ from typing import Any
 
 from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
+
+from .fifo import Fifo
 
 __all__ = ["StepQueue", "queue_depth"]
 
@@ -20,9 +21,9 @@ __all__ = ["StepQueue", "queue_depth"]
 def queue_depth(events: int, steps: int) -> int:
     """Tokens a step queue holds: all `events` of a step, and its tick, of each of `steps`.
 
-    At least 3: a shorter `SyncFIFOBuffered` does not take a token every cycle.
+    At least 4: a shorter FIFO does not take a token every cycle.
     """
-    return max(3, steps * (events + 1))
+    return max(4, steps * (events + 1))
 
 
 class StepQueue(wiring.Component):
@@ -41,7 +42,7 @@ class StepQueue(wiring.Component):
         Most events, or values, of a step.
     """
 
-    LATENCY_CYCLES = 2
+    LATENCY_CYCLES = Fifo.LATENCY_CYCLES
 
     i: Any
     o: Any
@@ -55,7 +56,7 @@ class StepQueue(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.fifo = fifo = SyncFIFOBuffered(width=self.layout.size, depth=self.depth)
+        m.submodules.fifo = fifo = Fifo(width=self.layout.size, depth=self.depth)
         token = self.i.payload
         stored = Signal(self.layout)
         drop = self.recurrent & token.last & ~token.tick
@@ -70,7 +71,7 @@ class StepQueue(wiring.Component):
         self._read(m, data.View(self.layout, fifo.r_data), fifo)
         return m
 
-    def _read(self, m: Module, oldest: Any, fifo: SyncFIFOBuffered) -> None:
+    def _read(self, m: Module, oldest: Any, fifo: Fifo) -> None:
         first = Signal(init=self.recurrent)  # the tick that it starts with
         m.d.comb += [
             self.o.payload.eq(oldest),

@@ -14,10 +14,10 @@ from ...hw.boards.device import Device, Family
 from ...hw.drain import SHIFTED_GROUPS
 from ...hw.lif import state_layout, update_latency
 from ...hw.load_bus import loaded_shapes
-from ...hw.params import AcceleratorParams, CoreParams, ReadoutKind, bits_for_unsigned
+from ...hw.params import INPUT, AcceleratorParams, CoreParams, ReadoutKind, bits_for_unsigned
 from ...hw.row_decode import start_layout
 from ...hw.serialiser import Serialiser
-from ...hw.signatures import event_layout
+from ...hw.signatures import event_layout, input_layout
 from ...hw.state_store import StateStore
 from .mapping import Mapping, MemoryKind, map_memory
 from .memories import MemoryShape, core_memories, core_readout, entry_bits, link_memories, sent_shape
@@ -141,7 +141,7 @@ def core_costs(
     _value_products(array, core, device)
     array.luts["array"] = array.ffs["array"] = 1
     _neurons(blocks["neurons"], core, device, count_bits if tallied else None)
-    _output(blocks["output"], core, device, **shape)
+    _output(blocks["output"], core, **shape)
     return list(blocks.values())
 
 
@@ -246,14 +246,12 @@ def _neurons(cost: BlockCost, core: CoreParams, device: Device, tally_bits: int 
     cost.luts["neurons"] = cost.ffs["neurons"] = 1
 
 
-def _output(
-    cost: BlockCost, core: CoreParams, device: Device, *, readout: ReadoutKind, count_bits: int
-) -> None:
+def _output(cost: BlockCost, core: CoreParams, *, readout: ReadoutKind, count_bits: int) -> None:
     lanes, neuron = core.update_lanes, core.neuron
     groups = -(-neuron.neurons // lanes)
     entry = entry_bits(core, readout=readout, count_bits=count_bits)
     value = sent_shape(core, readout, count_bits)
-    cost.ffs["entry bits"] = entry * (2 if Serialiser.deep_cycles(groups, entry) else 1)
+    cost.ffs["entry bits"] = entry * (2 if Serialiser.deep_cycles(groups) else 1)
     cost.ffs["counter bits"] = cost.luts["counter bits"] = bits_for_unsigned(2 * groups)
     cost.luts["scan lanes"] = lanes if lanes > 1 else 0
     cost.luts["scan levels"] = lanes * (lanes - 1).bit_length()
@@ -263,8 +261,6 @@ def _output(
         cost.luts["count bits"] = lanes * neuron.spike_bits
     if lanes & (lanes - 1):
         cost.luts["index bits"] = bits_for_unsigned(neuron.neurons)
-        cost.dsps = int(groups > 2 and device.family is Family.ECP5)  # the first index of a group, a product
-    cost.ffs["token bits"] = event_layout(neuron.neurons).size + (0 if value is None else value.width)
     cost.luts["output"] = cost.ffs["output"] = 1
 
 
@@ -289,6 +285,7 @@ def links_cost(params: AcceleratorParams, device: Device) -> BlockCost:
 
 
 def _joints(params: AcceleratorParams) -> Iterator[tuple[str, int]]:
+    yield from _stages(params)
     for number in range(len(params.cores)):
         links = params.links(number)
         streams = len(links) - max(0, params.fanned(number) - 1)
@@ -305,3 +302,15 @@ def _joints(params: AcceleratorParams) -> Iterator[tuple[str, int]]:
         output = params.cores[min(params.output_cores)]
         value = sent_shape(output, params.readout, params.count_bits)
         yield "argmax bits", (0 if value is None else value.width) + bits_for_unsigned(output.neuron.neurons)
+
+
+def _stages(params: AcceleratorParams) -> Iterator[tuple[str, int]]:
+    """Output stages: one for each consumer of a core, and of the input where it has several."""
+    ways = len(params.consumers(INPUT))
+    if ways > 1:
+        yield "token bits", ways * input_layout(params).size
+    for number, core in enumerate(params.cores):
+        value = sent_shape(core, core_readout(params, number), params.count_bits)
+        token = event_layout(core.neuron.neurons).size + (0 if value is None else value.width)
+        ways = len(params.consumers(number)) + (number in params.output_cores)
+        yield "token bits", ways * token

@@ -34,7 +34,6 @@ __all__ = [
     "core_memories",
     "core_readout",
     "entry_bits",
-    "line_entry_bits",
     "link_memories",
     "sent_shape",
 ]
@@ -119,7 +118,7 @@ def link_memories(params: AcceleratorParams) -> list[MemoryShape]:
             shape = sent_shape(params.cores[output], params.readout, params.count_bits)
             neurons = params.cores[output].neuron.neurons
             width = (event_layout(neurons) if shape is None else value_layout(neurons, shape)).size
-            found.append(_fifo(width, queue_depth(params.step_events(output), 1)))
+            found.append(_fast_fifo(width, queue_depth(params.step_events(output), 1)))
     return found
 
 
@@ -240,7 +239,7 @@ def _fast_fifo(width: int, depth: int) -> MemoryShape:
 def _serialiser_queue(width: int, groups: int) -> Iterator[MemoryShape]:
     """Queue of a serialiser: a deep one has a short one behind it."""
     queue = _fast_fifo(width, max(2, Serialiser.SWEEPS * groups))
-    if not Serialiser.deep_cycles(groups, width):
+    if not Serialiser.deep_cycles(groups):
         yield queue
         return
     yield replace(queue, old_word=False, block_ram=True)
@@ -262,7 +261,7 @@ def _link_memories(params: AcceleratorParams, number: int) -> Iterator[MemorySha
             yield from _line_memories(params, link)
         elif needs_queue(place):
             depth = queue_depth(params.step_events(link.source), queue_steps(number, link))
-            queue = _fifo(event_layout(link.channels).size, depth)
+            queue = _fast_fifo(event_layout(link.channels).size, depth)
             if link.recurrent:  # nothing is stored as the sample's last
                 queue = replace(queue, width=queue.width - 1, constants=1)
             yield queue
@@ -275,10 +274,10 @@ def _line_memories(params: AcceleratorParams, link: LinkParams) -> Iterator[Memo
     if len(set(link.delay_steps)) > 1:
         width = bits_for_unsigned(shape.slots - 1)
         yield MemoryShape(block="delays", depth=max(2, link.channels), width=width)
-    yield from _serialiser_queue(line_entry_bits(params, link), shape.words)
+    yield from _serialiser_queue(_line_entry_bits(params, link), shape.words)
 
 
-def line_entry_bits(params: AcceleratorParams, link: LinkParams) -> int:
+def _line_entry_bits(params: AcceleratorParams, link: LinkParams) -> int:
     """Width of the queue of a delay line's serialiser."""
     shape = link.line
     assert shape is not None

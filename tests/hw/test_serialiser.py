@@ -169,11 +169,11 @@ def test_latency_and_rate(only_last):
 
 @pytest.mark.parametrize(
     ("neurons", "lanes", "bits", "late"),
-    [(34, 1, 1, True), (32, 1, 1, False), (66, 2, 1, True), (68, 4, 6, True)],
+    [(17, 1, 1, True), (16, 1, 1, False), (66, 2, 1, True), (68, 4, 6, True)],
 )
 def test_a_deep_queue_is_later(neurons, lanes, bits, late):
     block = Serialiser(neurons=neurons, lanes=lanes, spike_bits=bits)
-    cycles = Serialiser.deep_cycles(block.groups, block.entry.size)
+    cycles = Serialiser.deep_cycles(block.groups)
     assert (cycles > 0) is late
     run = Run(block, AllOnes(), sweeps=1, density=1.0, last_every=1)
     start = run.strobes[0] + Serialiser.LATENCY_CYCLES + cycles
