@@ -14,10 +14,6 @@ __all__ = ["QUEUE_CYCLES", "SerialiserClock", "step_events"]
 
 QUEUE_CYCLES = Serialiser.LATENCY_CYCLES
 """Cycles from a strobe to the one in which its group is scanned; a deep queue takes longer."""
-"""Cycles from a strobe to the one in which its group is scanned; a deep queue takes longer."""
-=======
-"""Cycles from a strobe to the one in which its group is scanned into the output stages; not of a deep queue."""
->>>>>>> 6f58fb1 (gen: shorter line)
 
 
 def step_events(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
