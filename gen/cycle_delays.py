@@ -65,6 +65,11 @@ class DelayBranch(Branch):
         super().__init__(None)
         self.line = line
 
+    @property
+    def opens(self) -> np.ndarray:
+        """Cycle from which the line takes a token."""
+        return self.line.open
+
     def event(self, offered: np.ndarray, mask: np.ndarray, index: np.ndarray, last: bool) -> np.ndarray:
         """Cycle in which the line takes an event."""
         return np.maximum(offered, self.line.open)

@@ -80,15 +80,24 @@ class SerialiserClock:
         if sent:
             index, count = self.events(step)
             self._send(scan[:, None] + index // self.lanes, index, count, branches, last)
-        self.scanned = self._scan(scan + self.groups - 1)
+        self.scanned = self._scan(scan + self.groups - 1, branches)
         self.popped = [*self.popped[1:], self.scanned]
         if sent:
             for branch, stage in zip(branches, self.stages, strict=True):
-                stage.mark(branch.tick(np.maximum(self.scanned, stage.latest) + 1))
+                stage.mark(branch.tick(self._offered(self.scanned, branch, stage)))
 
-    def _scan(self, there: np.ndarray) -> np.ndarray:
-        """Cycle in which a token goes to the output stages: all of them have room."""
-        return np.maximum.reduce([there, self.scanned + 1, *(stage.before + 1 for stage in self.stages)])
+    def _scan(self, there: np.ndarray, branches: Sequence[Branch]) -> np.ndarray:
+        """Cycle in which a token goes to all consumers' stages or queues: all of them have room."""
+        rooms = [
+            stage.before + 1 if branch.opens is None else branch.opens
+            for branch, stage in zip(branches, self.stages, strict=True)
+        ]
+        return np.maximum.reduce([there, self.scanned + 1, *rooms])
+
+    @staticmethod
+    def _offered(scanned: np.ndarray, branch: Branch, stage: StageTimes) -> np.ndarray:
+        """Cycle in which a consumer is offered what is scanned."""
+        return np.maximum(scanned, stage.latest) + 1 if branch.opens is None else scanned
 
     def _send(
         self,
@@ -105,10 +114,10 @@ class SerialiserClock:
             return
         for place in range(index.shape[1]):
             mask, event = count > place, index[:, place]
-            scanned = self._scan(there[:, place])
+            scanned = self._scan(there[:, place], branches)
             self.scanned = np.where(mask, scanned, self.scanned)
             for branch, stage in zip(branches, self.stages, strict=True):
-                offered = np.maximum(scanned, stage.latest) + 1
+                offered = self._offered(scanned, branch, stage)
                 stage.mark(branch.event(offered, mask, event, last), mask)
 
     def _send_all(self, port: Port, there: np.ndarray, index: np.ndarray, count: np.ndarray) -> None:

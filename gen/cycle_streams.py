@@ -77,11 +77,15 @@ class QueueTimes:
 
     def write(self, offered: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Cycle in which the queue takes a token."""
-        taken = np.maximum(offered, self._left_memory(self.written - self.places) + 2)
+        taken = np.maximum(offered, self.room())
         rows, places = self.rows[mask], self.written[mask]
         self.visible[rows, places] = taken[mask] + StepQueue.LATENCY_CYCLES
         self.written = self.written + mask
         return taken
+
+    def room(self) -> np.ndarray:
+        """Cycle from which the next token can be taken."""
+        return self._left_memory(self.written - self.places) + 2
 
     def _left_memory(self, place: np.ndarray) -> np.ndarray:
         """Cycle in which a token went from the memory into the register behind it."""
@@ -119,6 +123,11 @@ class Branch:
         self.entry = entry
         self.base = base  # index in the entry of the source's first
         self.silent = silent  # other streams follow in the merge: its tick ends nothing
+
+    @property
+    def opens(self) -> np.ndarray | None:
+        """Cycle from which it takes a token, where it needs no output stage before it."""
+        return None
 
     @property
     def port(self) -> Port | None:
@@ -166,9 +175,16 @@ class QueueBranch(Branch):
         super().__init__(None)
         self.times = times
 
+    @property
+    def opens(self) -> np.ndarray:
+        """Cycle from which the queue has room."""
+        return self.times.room()
+
     def event(self, offered: np.ndarray, mask: np.ndarray, index: np.ndarray, last: bool) -> np.ndarray:
         """Cycle in which the queue takes an event; it drops those that no step follows."""
-        return offered if last and self.times.recurrent else self.times.write(offered, mask)
+        if last and self.times.recurrent:
+            return np.maximum(offered, self.times.room())
+        return self.times.write(offered, mask)
 
     def tick(self, offered: np.ndarray) -> np.ndarray:
         """Cycle in which the queue takes the tick."""

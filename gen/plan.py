@@ -13,6 +13,7 @@ lanes
 update_lanes
     The smallest divisor of the lanes whose sweep over the population takes at most 32 cycles, but
     no more than 8, or 16 where a convolution feeds the population: maps are large, and few events come.
+    In a loop, where every step waits for the sweep of the one before, at most 4 cycles with no more than 16.
 delays
     Of single synapses: in the array or on delay lines, whichever costs less (gen/delay_forms.py).
 sparse
@@ -30,7 +31,7 @@ readout
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,6 +58,8 @@ AUTO_STEP = 4
 AUTO_UPDATE_LANES = 8
 AUTO_MAP_UPDATE_LANES = 16
 AUTO_SWEEP_CYCLES = 32
+AUTO_LOOP_UPDATE_LANES = 16
+AUTO_LOOP_SWEEP_CYCLES = 4
 SPARSE_LANES = (16, 8, 4, 2, 1)
 
 
@@ -122,9 +125,10 @@ def make_plan(
     _check_populations(network)
     _check_option_names(network, options)
     wirings = wire_cores(network, options.delays)
+    loops = _loops(wirings)
     stored = [
-        _stored(network, population, wiring, options, device)
-        for population, wiring in zip(network.populations, wirings, strict=True)
+        _stored(network, population, wiring, options, device, in_loop=number in loops)
+        for number, (population, wiring) in enumerate(zip(network.populations, wirings, strict=True))
     ]
     outputs = _outputs(network)
     value_bits = input_value_bits(network, options.input_values, sample)
@@ -222,12 +226,20 @@ def _outputs(network: QuantisedNetwork) -> list[QuantisedPopulation]:
     return outputs
 
 
+def _loops(wirings: Sequence[CoreWiring]) -> frozenset[int]:
+    """Numbers of the cores between a recurrent link's ends."""
+    ends = [(k, link) for k, wiring in enumerate(wirings) for link in wiring.links if link.recurrent]
+    return frozenset(number for k, link in ends for number in range(k, link.source + 1))
+
+
 def _stored(
     network: QuantisedNetwork,
     population: QuantisedPopulation,
     wiring: CoreWiring,
     options: PlanOptions,
     device: Device | None,
+    *,
+    in_loop: bool,
 ) -> StoredLinks:
     """Links, lanes and update lanes of a core."""
     most = AUTO_LANES
@@ -238,7 +250,7 @@ def _stored(
     if free and not any(link.conv is not None for link in wiring.links):
         asked = options.population_update_lanes.get(population.name, 1)
         lanes += [n for n in SPARSE_LANES if n < lanes[0] and n % asked == 0]
-    shapes = [(n, _update_lanes(population, wiring, n, options)) for n in lanes]
+    shapes = [(n, _update_lanes(population, wiring, n, options, in_loop=in_loop)) for n in lanes]
     return store_links(network, population, wiring, shapes, SparseForm(options.sparse))
 
 
@@ -261,7 +273,7 @@ def _lanes(population: QuantisedPopulation, wiring: CoreWiring, options: PlanOpt
 
 
 def _update_lanes(
-    population: QuantisedPopulation, wiring: CoreWiring, lanes: int, options: PlanOptions
+    population: QuantisedPopulation, wiring: CoreWiring, lanes: int, options: PlanOptions, *, in_loop: bool
 ) -> int:
     targets, asked = population.size, options.population_update_lanes.get(population.name)
     divisors = [n for n in range(1, lanes + 1) if lanes % n == 0]
@@ -276,8 +288,11 @@ def _update_lanes(
         return max(n for n in divisors if n <= options.update_lanes)
     is_map = any(link.conv is not None for link in wiring.links)
     most = AUTO_MAP_UPDATE_LANES if is_map else AUTO_UPDATE_LANES
+    cycles = AUTO_SWEEP_CYCLES
+    if in_loop:
+        most, cycles = AUTO_LOOP_UPDATE_LANES, AUTO_LOOP_SWEEP_CYCLES
     allowed = [n for n in divisors if n <= most]
-    return next((n for n in allowed if -(-targets // n) <= AUTO_SWEEP_CYCLES), allowed[-1])
+    return next((n for n in allowed if -(-targets // n) <= cycles), allowed[-1])
 
 
 def _readout(output: QuantisedPopulation, options: PlanOptions) -> ReadoutKind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth import Cat, Module, Signal
@@ -23,14 +24,22 @@ class Multicast(wiring.Component):
 
     Each consumer has an output stage: it may be two tokens behind the fastest before that one waits for it.
     Nothing is dropped, doubled or reordered. A token leaves `LATENCY_CYCLES` after it came, at the earliest.
+
+    Parameters
+    ----------
+    ways : int
+    direct : sequence of int
+        Consumers without a stage, whose `ready` must not depend on `valid`: memories that begin with
+        registers of their own. To them a token goes in the cycle in which it goes to all others' stages.
     """
 
     LATENCY_CYCLES = OutStage.LATENCY_CYCLES
 
     i: Any
 
-    def __init__(self, payload: data.Layout, *, ways: int):
+    def __init__(self, payload: data.Layout, *, ways: int, direct: Sequence[int] = ()):
         self.ways = ways
+        self.direct = frozenset(direct)
         self.payload = payload
         signature = stream.Signature(payload)
         super().__init__({"i": In(signature), **{f"o_{k}": Out(signature) for k in range(ways)}})
@@ -43,10 +52,17 @@ class Multicast(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         room = Signal()
-        stages = [OutStage(self.payload) for _ in range(self.ways)]
-        m.d.comb += [room.eq(Cat(*(stage.i.ready for stage in stages)).all()), self.i.ready.eq(room)]
-        for k, (stage, out) in enumerate(zip(stages, self.outputs, strict=True)):
-            m.submodules[f"stage_{k}"] = stage
-            m.d.comb += [stage.i.payload.eq(self.i.payload), stage.i.valid.eq(self.i.valid & room)]
-            wiring.connect(m, stage.o, wiring.flipped(out))
+        starts = [self._start(m, k) for k in range(self.ways)]
+        m.d.comb += [room.eq(Cat(*(start.ready for start in starts)).all()), self.i.ready.eq(room)]
+        for start in starts:
+            m.d.comb += [start.payload.eq(self.i.payload), start.valid.eq(self.i.valid & room)]
         return m
+
+    def _start(self, m: Module, way: int) -> Any:
+        """The stream that takes the tokens of a consumer."""
+        out = self.outputs[way]
+        if way in self.direct:
+            return out
+        m.submodules[f"stage_{way}"] = stage = OutStage(self.payload)
+        wiring.connect(m, stage.o, wiring.flipped(out))
+        return stage.i

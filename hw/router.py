@@ -75,11 +75,17 @@ def _taps(
         elif not wanted:
             m.d.comb += out.ready.eq(1)  # nobody listens
         else:
-            multicast = Multicast(out.payload.shape(), ways=len(wanted))
+            direct = [k for k, place in enumerate(wanted) if number != INPUT and _stored(params, *place[1:])]
+            multicast = Multicast(out.payload.shape(), ways=len(wanted), direct=direct)
             m.submodules[f"multicast_{_name(params, number)}"] = multicast
             wiring.connect(m, out, multicast.i)
             taps |= dict(zip(wanted, multicast.outputs, strict=True))
     return taps
+
+
+def _stored(params: AcceleratorParams, consumer: int, place: int) -> bool:
+    """Whether a consumer begins with a step queue or a delay line, which need no output stage before them."""
+    return needs_queue(place) or (consumer != OUTPUT and bool(params.links(consumer)[place].delay_steps))
 
 
 def _name(params: AcceleratorParams, number: int) -> str:

@@ -64,7 +64,7 @@ class StepQueue(wiring.Component):
             stored.eq(token),
             fifo.w_data.eq(stored),
             fifo.w_en.eq(self.i.valid & ~drop),
-            self.i.ready.eq(fifo.w_rdy | drop),
+            self.i.ready.eq(fifo.w_rdy),  # also of what it drops: so `ready` does not depend on the token
         ]
         if self.recurrent:
             m.d.comb += stored.last.eq(0)
