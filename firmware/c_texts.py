@@ -28,6 +28,7 @@ def protocol_header() -> str:
     """Text of ``spikeloom_protocol.h``: docs/link-protocol.md in numbers."""
     names = ("VERSION", "VERSION_SHIFT", "POLL", "RESEND", "TYPE_MASK", "HEADER_BYTES", "CRC_BYTES")
     names += ("FRAME_BYTES", "PAYLOAD_BYTES", "MAX_WINDOW", "BUILD_ID_BYTES", "IDENTITY_BYTES")
+    names += ("CONTENTS_BYTES", "MEMORY_PLACE_BYTES", "MEMORY_STATE_BYTES")
     values = {name: getattr(protocol, name) for name in names}
     values |= {kind.name: kind.value for kind in protocol.FrameType}
     for op in protocol.Op:
@@ -56,6 +57,13 @@ def build_header(build: Build, *, baud: int) -> str:
     lines += [f"/* Input {shape}; readout: {params.readout.value}. */"]
     lines += [f"#define SPIKELOOM_{name} {value}" for name, value in values.items()]
     lines += ["", "extern const spikeloom_model spikeloom_build;"]
+    if (image := build.load_image()) is not None:
+        lines += [
+            "",
+            "/* load/memories.bin of the build directory (spikeloom_load.h): its size, and its name. */",
+            f"#define SPIKELOOM_MEMORIES_BYTES {len(image.data)}",
+            "extern const uint8_t spikeloom_contents[SPIKELOOM_CONTENTS_BYTES];",
+        ]
     return _header(f"the build of {build.qnet.name}", "SPIKELOOM_BUILD_H", lines)
 
 
@@ -109,11 +117,15 @@ def build_source(build: Build, *, names: Sequence[str] | None = None) -> str:
         "class_names": "names",
     }
     body = "".join(f"    .{name} = {value},\n" for name, value in fields.items())
+    image, contents = build.load_image(), ""
+    if image is not None:
+        octets = ", ".join(f"0x{byte:02x}" for byte in image.contents_id)
+        contents = f"\nconst uint8_t spikeloom_contents[SPIKELOOM_CONTENTS_BYTES] = {{{octets}}};\n"
     return "\n".join([
         HEADER.format(what=f"the build of {_comment(build.qnet.name)}"),
         '#include "spikeloom_build.h"\n',
         *tables,
-        f"const spikeloom_model spikeloom_build = {{\n{body}}};\n",
+        f"const spikeloom_model spikeloom_build = {{\n{body}}};\n{contents}",
     ])  # fmt: skip
 
 

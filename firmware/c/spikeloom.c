@@ -26,6 +26,7 @@ int spikeloom_open(spikeloom_board *board, uint32_t seed)
 {
     int code = spikeloom_link_open(&board->link, (uint16_t)(seed ^ seed >> 16));
     board->token_bytes = 0;
+    board->link.refused = false;
     if (!code)
         code = spikeloom_identify(board, &board->identity);
     if (!code && (board->identity.version != SPIKELOOM_VERSION ||
@@ -44,6 +45,8 @@ static int put_word(spikeloom_board *board, uint64_t word)
 {
     uint8_t bytes[8];
     uint8_t count = bytes_of(event_bits(board->model)), at;
+    if (board->link.refused)
+        return SPIKELOOM_UNLOADED;
     for (at = 0; at < count; at++)
         bytes[at] = (uint8_t)(word >> 8 * at);
     return spikeloom_link_put(&board->link, bytes, count);
@@ -107,7 +110,7 @@ int spikeloom_take(spikeloom_board *board, spikeloom_token *token)
             if (code)
                 return code;
             if (spikeloom_link_take(&board->link, &board->token[board->token_bytes]))
-                return SPIKELOOM_AGAIN;
+                return board->link.refused ? SPIKELOOM_UNLOADED : SPIKELOOM_AGAIN;
         }
         board->token_bytes++;
     }
@@ -322,6 +325,7 @@ int spikeloom_reset(spikeloom_board *board)
 {
     int code = ask(board, SPIKELOOM_RESET, NULL, 0, true);
     board->token_bytes = 0;
+    board->link.refused = false;
     return code;
 }
 

@@ -31,6 +31,8 @@ const char *spikeloom_message(int code)
     case SPIKELOOM_BAD_OUTPUT: return "output that the accelerator of this build does not give";
     case SPIKELOOM_UNREAD: return "output has to be read before the reply can come";
     case SPIKELOOM_ARGUMENT: return "an argument is out of range";
+    case SPIKELOOM_UNLOADED: return "the board's memories are not loaded";
+    case SPIKELOOM_LOAD_FAILED: return "the board's memories do not hold what was to be loaded";
     default: return "unknown code";
     }
 }
@@ -200,6 +202,11 @@ static void accept(spikeloom_link *link, uint8_t type, const uint8_t *payload, s
     slot->type = type;
     slot->length = (uint8_t)count;
     memcpy(slot->payload, payload, count);
+    if (type == SPIKELOOM_COMMAND && count == 1 && payload[0] == SPIKELOOM_NOT_LOADED) {
+        link->refused = true; /* no reply: an empty frame of tokens, which is passed over */
+        slot->type = SPIKELOOM_TOKENS;
+        slot->length = 0;
+    }
     link->expected++;
     link->statistics.frames_in++;
     link->owed = true;

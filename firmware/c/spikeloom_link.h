@@ -35,7 +35,9 @@ enum {
     SPIKELOOM_WRONG_BUILD = -6, /* another build is on the board */
     SPIKELOOM_BAD_OUTPUT = -7,  /* output that the accelerator of this build does not give */
     SPIKELOOM_UNREAD = -8,      /* output that was not read is in the way of the reply */
-    SPIKELOOM_ARGUMENT = -9     /* an index, a value or a size that the build has not */
+    SPIKELOOM_ARGUMENT = -9,    /* an index, a value or a size that the build has not */
+    SPIKELOOM_UNLOADED = -10,   /* the board's memories are not loaded: tokens were refused (spikeloom_load.h) */
+    SPIKELOOM_LOAD_FAILED = -11 /* there was nothing to load, or the memories do not hold it */
 };
 
 /* What the code means, in words. */
@@ -93,6 +95,7 @@ typedef struct {
     uint8_t offset;   /* in that frame */
     uint8_t unwanted; /* replies that nobody waits for any more */
     bool owed, rejecting, ask_again, poll;
+    bool refused; /* tokens were, since its memories are not loaded; spikeloom.c sets it back */
 
     uint32_t heard_ms, since_ms; /* when a frame last came; when something last came of it */
     uint32_t silent;             /* polls without an answer */

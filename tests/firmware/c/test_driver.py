@@ -23,6 +23,8 @@ from spikeloom.sim.link.faulty import FAULTS, FaultyPort
 from spikeloom.sim.link.pins import SimulatedBoard
 
 from ...gen.nir_files import affine, chain, conv, lif, write
+from ..host.test_load import simulated as loaded_board
+from ..host.test_load import written as loaded_build
 from ..terminals import terminal
 
 HERE = Path(__file__).parent
@@ -43,7 +45,8 @@ def compile_c(build, folder, main, *extra, classes=None, edit=None):
     if edit is not None:
         source = project / "spikeloom_build.c"
         source.write_text(edit(source.read_text()))
-    names = ("spikeloom_link.c", "spikeloom.c", "spikeloom_build.c", "spikeloom_samples.c")
+    names = ("spikeloom_link.c", "spikeloom.c", "spikeloom_load.c")
+    names += ("spikeloom_build.c", "spikeloom_samples.c")
     sources = [main or project / "pico" / "main.c", *(project / name for name in names)]
     sources += [project / "posix" / "spikeloom_posix.c"]
     if main is None:
@@ -217,6 +220,26 @@ def test_every_readout(make, tmp_path):
     program = compile_c(build, tmp_path, HERE / "exercise.c")
     lines = exercise(build, x, program, board_of(build))
     assert lines[-1] == ["statistics", "0", "0", "0", "0"]
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.003])
+def test_memories_are_loaded(tmp_path, rate):
+    """Refused before; what is loaded runs, what was not kept does not; also on a bad cable."""
+    build = loaded_build(tmp_path / "build", seed=1)
+    x = (np.random.default_rng(3).random((1, 8, 9)) < 0.5).astype(np.uint8)
+    slots = ("-DSPIKELOOM_SEND_SLOTS=1", "-DSPIKELOOM_RECEIVE_SLOTS=1") if rate else ()
+    program = compile_c(build, tmp_path, HERE / "load.c", *slots)
+    cable = FaultyPort(loaded_board(build), rate=rate, kinds=["flip", "drop", "burst"], seed=5)
+    image = build.path / "load" / "memories.bin"
+    with terminal(cable) as path:
+        command = (program, path, 1000 if not rate else 20, x.shape[1], image)
+        code, lines = run_c(command, stdin=x.tobytes())
+    scores = " ".join(map(str, run_engine("golden", build, x).output[0].sum(0)))
+    unloaded, right = ["held 0 nothing", "run -10"], ["held 0 it", f"run 0 {scores}"]
+    wanted = ["open 0", *reversed(unloaded), "load 0", *right, "load -11", *unloaded]
+    assert [" ".join(line) for line in lines] == [*wanted, "load -11", "load 0", "open 0", *right]
+    assert code == 0
+    assert bool(cable.injected.total()) == bool(rate)
 
 
 def test_nobody_and_the_wrong_board(small, tiny, tmp_path):
