@@ -485,6 +485,7 @@ int spikeloom_link_command(spikeloom_link *link, const uint8_t *command, size_t 
     while (!room_to_send(link)) {
         if ((code = spikeloom_link_pump(link, true)) != 0 || (code = spikeloom_link_stalled(link)) != 0)
             return code;
+        tidy(link); /* a reply that nobody waits for any more is not in the way */
         if (discard)
             find_reply(link, true);
         else if (receive_full(link))
