@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 SECTIONS = {
     "demo": "demo_time.py",
     "compile": "compile_scaling.py",
+    "scaling": "scaling.py",
     "boards": "board_builds.py",
     "mnist": "mnist_rtl.py",
     "networks": "networks.py",

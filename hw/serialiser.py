@@ -65,6 +65,7 @@ class Serialiser(wiring.Component):
 
     SWEEPS = 2
     LATENCY_CYCLES = 4  # from a strobe to its first token on `out`, when nothing waits
+    PART_LANES = 4  # for which what `single` takes is found before an entry is written
     DEEP_GROUPS = 16  # of a sweep; a queue for more is block RAM, which takes longer
 
     strobe: Signal
@@ -138,10 +139,9 @@ class Serialiser(wiring.Component):
         pushed, push = Signal(self.entry, reset_less=True), Signal()
         m.d.sync += [pushed.eq(entry), push.eq(self.strobe & (self.final | mask.any()))]
         written = Signal(self.entry)
-        several = pushed.mask & _above(pushed, 1) if self.spike_bits > 1 else Const(0, 1)
         m.d.comb += [
             written.eq(pushed),
-            written.single.eq(_finishes(pushed.mask, pushed.final, several)),
+            written.single.eq(_finishes(*self._parts(m, entry), pushed.final)),
             queue.w_data.eq(written),
             queue.w_en.eq(push),
         ]
@@ -149,6 +149,18 @@ class Serialiser(wiring.Component):
             m.d.comb += entry["values"].eq(self.values)
         if self.spike_bits > 1:
             m.d.comb += entry["counts"].eq(self.counts)
+
+    def _parts(self, m: Module, entry: Any) -> tuple[Signal, Signal]:
+        """Of each `PART_LANES` lanes: whether any sends, and whether they send more than one event."""
+        parts = [slice(k, k + self.PART_LANES) for k in range(0, self.lanes, self.PART_LANES)]
+        masks = [entry.mask[part] for part in parts]
+        more = [Cat(*(mask[k] & mask[:k].any() for k in range(1, len(mask)))).any() for mask in masks]
+        if self.spike_bits > 1:
+            above = entry.mask & _above(entry, 1)
+            more = [several | above[part].any() for several, part in zip(more, parts, strict=True)]
+        some, several = Signal(len(parts), reset_less=True), Signal(len(parts), reset_less=True)
+        m.d.sync += [some.eq(Cat(*(mask.any() for mask in masks))), several.eq(Cat(*more))]
+        return some, several
 
     def _first_index(self, m: Module) -> Value:
         """Index of the group's first lane: a running sum, since groups come in order."""
@@ -176,7 +188,7 @@ class Serialiser(wiring.Component):
             m.d.sync += rest.eq(_without_lowest(oldest.mask))
         with m.Elif(room):
             m.d.sync += [entry.mask.eq(left), rest.eq(following)]
-            m.d.sync += finish.eq(_finishes(left, entry.final, several))
+            m.d.sync += finish.eq(_finishes(left, several, entry.final))
             m.d.sync += self._count_down(entry, lowest)
         return live & room & finish & entry.final
 
@@ -215,7 +227,7 @@ class Serialiser(wiring.Component):
         m.d.sync += [sent.eq(step_sent), pending.eq(pending + self.start - sent)]
 
 
-def _finishes(left: Value, final: Value, several: Value) -> Value:
+def _finishes(left: Value, several: Value, final: Value) -> Value:
     """Whether the next token is an entry's last: its tick, or the last lane of an entry without one."""
     more = Cat(*(left[k] & left[:k].any() for k in range(len(left))), several).any()
     return Mux(final, ~left.any(), ~more)
