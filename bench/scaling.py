@@ -1,6 +1,6 @@
 """What grows with a network and with its lanes: cycles, LUTs, compile time and simulation speed.
 
-Random networks of two dense layers, from ten thousand to ten million synapses with the automatic plan, and one
+Random networks of two dense layers, from 10,000 to 10,000,000 synapses with the automatic plan, and one
 of 784-128-10 with 1 to 128 lanes. Each is verified on random input of 10 % activity: golden = RTL, cycles as
 predicted. LUTs are those of the accelerator alone: predicted by the resource model, and synthesised for ECP5
 where its block RAM holds the weights. Exponents are slopes of lines through the logarithms (1: linear).
@@ -197,7 +197,8 @@ def body(result: dict[str, Any]) -> str:
     return (
         f"Random networks, {SAMPLES} samples of {STEPS} steps at {100 * ACTIVITY:.0f} % activity."
         " 8-bit weights.\n\n"
-        f"## Synapses, automatic plan\n\n{table(head, first)}\n\nExponents over synapses: {over['sizes']}.\n\n"
+        f"## Synapses, automatic plan\n\n{table(head, first)}\n\n"
+        f"Exponents over synapses: {over['sizes']}.\n\n"
         f"## Lanes, {LANES_SIZE}\n\n{table(lanes_head, second)}\n\nExponents over lanes: {over['lanes']}."
         "\n\n![Growth over synapses and lanes](scaling.svg)"
     )
