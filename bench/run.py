@@ -30,6 +30,7 @@ SECTIONS = {
     "resources": "resources.py",
     "golden": "golden_speed.py",
     "forms": "mnist_forms.py",
+    "planning": "planning.py",
 }
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 __all__ = ["draw"]
 
-_SIZE_INCHES = (9.0, 5.0)
+_SIZE_INCHES = (9.0, 5.5)
+_LABEL_DEGREES = 35  # so that the names of plans beside each other do not run into each other
 
 
 def draw(table: Mapping[str, Any]) -> str:
@@ -26,11 +27,18 @@ def draw(table: Mapping[str, Any]) -> str:
             some = [point for point in table["points"] if point["weight_bits"] == weight_bits]
             _points(axes, [p for p in some if not p["best"]], f"C{place}", size=10, alpha=0.35)
             best = [p for p in some if p["best"]]
-            _points(axes, best, f"C{place}", size=36, alpha=1.0, label=f"{weight_bits}-bit weights")
+            label = f"{weight_bits}-bit weights{_accuracies(some)}"
+            _points(axes, best, f"C{place}", size=36, alpha=1.0, label=label)
             for point in best:
                 axes.annotate(
-                    _label(point), (point["luts"], point["latency_us"]), (4, 3), textcoords="offset points"
+                    f"{point['name']}, {point['block_rams']} RAMs",
+                    (point["luts"], point["latency_us"]),
+                    (3, 3),
+                    textcoords="offset points",
+                    rotation=_LABEL_DEGREES,
+                    rotation_mode="anchor",
                 )
+        axes.margins(x=0.1, y=0.2)
         axes.set(xscale="log", yscale="log", xlabel="LUTs (predicted)", ylabel="latency of a sample, us")
         axes.set_title(f"{table['board']} at {table['clock_mhz']:g} MHz")
         axes.grid(True, which="both", alpha=0.25)
@@ -47,6 +55,10 @@ def _points(axes: Any, points: list[Mapping[str, Any]], colour: str, **style: An
     )
 
 
-def _label(point: Mapping[str, Any]) -> str:
-    right = "" if point["accuracy"] is None else f" {100 * point['accuracy']:.1f} %"
-    return f"{point['name']}{right}, {point['block_rams']} RAMs"
+def _accuracies(points: list[Mapping[str, Any]]) -> str:
+    """Accuracies of some formats, in words: one number or from the least to the most."""
+    known = [100 * point["accuracy"] for point in points if point["accuracy"] is not None]
+    if not known:
+        return ""
+    ends = dict.fromkeys(f"{end:.1f}" for end in (min(known), max(known)))
+    return f", {' to '.join(ends)} %"
