@@ -26,7 +26,7 @@ def attach(m: Module, accelerator: Any, endpoint: Any) -> None:
         Value.cast(accelerator.events.payload).eq(endpoint.events.payload),
         accelerator.events.valid.eq(endpoint.events.valid),
         endpoint.events.ready.eq(accelerator.events.ready),
-        endpoint.out.payload.eq(accelerator.out.payload),
+        endpoint.out.payload.eq(Value.cast(accelerator.out.payload)),
         endpoint.out.valid.eq(accelerator.out.valid),
         accelerator.out.ready.eq(endpoint.out.ready),
     ]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from amaranth import Module, ResetInserter, Signal, Value
+from amaranth import Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from .attach import attach
 from .endpoint import LinkEndpoint
 from .params import HostLinkParams
 from .uart import UartReceiver, UartTransmitter
@@ -57,24 +58,12 @@ class AcceleratorLink(wiring.Component):
         self.line(m, endpoint)
         if crossed:
             m.d.comb += endpoint.cycles.eq(accelerator.cycles)
-        if "reset" in accelerator.signature.members:
-            m.submodules.accelerator = accelerator
-            m.d.comb += accelerator.reset.eq(endpoint.reset)
-        else:
-            m.submodules.accelerator = ResetInserter(endpoint.reset)(accelerator)
-        if "load" in accelerator.signature.members:
-            wiring.connect(m, endpoint.load, accelerator.load)
+        attach(m, accelerator, endpoint)
         if "fetch" in accelerator.signature.members:
             m.d.comb += [accelerator.fetch.eq(endpoint.fetch), endpoint.finished.eq(accelerator.done)]
         m.d.comb += [
             self.failed.eq(endpoint.link.bad),
             self.active.eq(endpoint.out.valid & endpoint.out.ready),
-            event.eq(endpoint.events.payload),
-            accelerator.events.valid.eq(endpoint.events.valid),
-            endpoint.events.ready.eq(accelerator.events.ready),
-            endpoint.out.payload.eq(out),
-            endpoint.out.valid.eq(accelerator.out.valid),
-            accelerator.out.ready.eq(endpoint.out.ready),
         ]
         return m
 
