@@ -257,8 +257,8 @@ def body(rows: dict[str, dict[str, Any]]) -> str:
     return (
         "ULX3S-85F, self-test and lights included. A synaptic operation is one weight added for one spike; "
         "cycles are those of a sample alone, from its first token to its last. Random input has as many "
-        f"steps as the images, or {LONG_STEPS}, in which the ends of the pipeline hardly count: those are the "
-        "rates that have targets.\n\n"
+        f"steps as the images, or {LONG_STEPS}, in which the ends of the pipeline hardly count: those are "
+        "the rates that have targets.\n\n"
         f"{table(head, lines)}\n\n## Useful synaptic operations a second a LUT\n\n"
         "LUTs of the first layer are the netlist's cells named after it.\n\n"
         f"{table(work_head, work)}\n\n## What limits the clock\n\n"
