@@ -174,13 +174,17 @@ class Serialiser(wiring.Component):
         entry = Signal(self.entry, reset_less=True)  # mask: the lanes that are left
         rest = Signal(self.lanes, reset_less=True)  # its mask but for the lowest lane: known ahead
         live, finish = Signal(), Signal()
-        room, load = self.out.ready, Signal()
+        room, load = Signal(), Signal()
         lowest = entry.mask & ~rest
-        m.d.comb += load.eq(~live | (room & finish))
+        m.d.comb += [room.eq(self.out.ready), load.eq(~live | (room & finish))]
         oldest, there = data.View(self.entry, queue.r_data), queue.r_rdy
         m.d.comb += queue.r_en.eq(load)
         tick = ~entry.mask.any()
-        sent = live & ~(tick & ~entry.last) if self.only_last else live
+        sent = live
+        if self.only_last:  # what is not sent waits for nobody
+            silent = tick & ~entry.last
+            sent = live & ~silent
+            m.d.comb += room.eq(self.out.ready | silent)
         m.d.comb += [self.out.valid.eq(sent), *self._token(entry, lowest, tick)]
         left, following, several = self._after(entry, rest, lowest)
         with m.If(load):

@@ -82,7 +82,8 @@ def run_samples(
     watched = pause is None and probes > 0
     if pause is None:
         params = component.params
-        pause = params.rest_cycles + 5 if probes else min(1000, settle_cycles(params))
+        sent = 20 + max(params.step_events(k) for k in range(len(params.cores)))  # what was updated last
+        pause = params.rest_cycles + sent if probes else min(1000, settle_cycles(params))
     rng = random.Random(f"order {seed}")
     offered, ended = [], []
     started = [cut_after is None]
