@@ -77,11 +77,12 @@ def link(
     ticks: Annotated[bool, typer.Option("--ticks", help="AER: send ends of steps too.")] = False,
 ) -> None:
     """Write the accelerator behind its link as plain Verilog, for a board and a flow of your own."""
-    from ..firmware.link_verilog import TOP, write_link_verilog
+    from ..firmware.link_verilog import AER, TOP, aer_params, write_link_verilog
     from ..gen.build_dir import read_build
 
+    read = read_build(directory)
     path = write_link_verilog(
-        read_build(directory),
+        read,
         out,
         link=link,
         clock_mhz=clock_mhz,
@@ -91,6 +92,10 @@ def link(
         ticks=ticks,
     )
     output.print(f"Verilog of {TOP} and what it reads -> {path}", highlight=False)
+    if link == AER:
+        params = aer_params(read, clock_mhz=clock_mhz, steps=steps, step_us=step_us, ticks=ticks)
+        ended = f"every {params.step_cycles} cycles or by" if params.step_cycles else "by"
+        output.print(f"A sample has {params.steps} steps; a step ends {ended} the pin step", highlight=False)
 
 
 @app.command()

@@ -20,7 +20,7 @@ from ..hw.link.spi_link import SpiLink
 from ..hw.link.uart_link import UartLink
 from ..hw.load_bus import loaded_shapes
 
-__all__ = ["AER", "FOLDER", "LINKS", "TOP", "write_link_verilog"]
+__all__ = ["AER", "FOLDER", "LINKS", "TOP", "aer_params", "write_link_verilog"]
 
 FOLDER = "link"
 """Folder of the build directory that it is written to by default."""
@@ -80,14 +80,21 @@ def write_link_verilog(
     Raises
     ------
     UserError
-        No such link; a rate that the clock cannot make; it cannot be written there.
+        No such link, or an option that is another's; a rate that the clock cannot make; it cannot be written
+        there.
     """
     if link not in (*LINKS, AER):
         raise UserError(f"Link must be one of {', '.join((*LINKS, AER))}, not {link}")
+    if link != AER and (steps is not None or step_us is not None or ticks):
+        raise UserError(
+            f"Link {link} has no --steps, --step-us or --ticks: the host tells it; they are of {AER}"
+        )
     clock_hz = round(clock_mhz * 1e6)
     try:
         if link == AER:
-            top: Any = _aer(build, clock_hz, steps=steps, step_us=step_us, ticks=ticks)
+            shape = build.plan.accelerator
+            params = aer_params(build, clock_mhz=clock_mhz, steps=steps, step_us=step_us, ticks=ticks)
+            top: Any = AerLink(EmittedAccelerator(shape), shape, params)
         else:
             top = _host_link(build, clock_hz, link=link, baud=baud, window=window)
     except ValueError as error:
@@ -111,18 +118,27 @@ def _host_link(build: Build, clock_hz: int, *, link: str, baud: int, window: int
     return LINKS[link](EmittedAccelerator(build.plan.accelerator), params)
 
 
-def _aer(build: Build, clock_hz: int, *, steps: int | None, step_us: float | None, ticks: bool) -> AerLink:
-    shape = build.plan.accelerator
-    if loaded_shapes(shape):
+def aer_params(
+    build: Build, *, clock_mhz: float, steps: int | None, step_us: float | None, ticks: bool
+) -> AerParams:
+    """Steps and samples of an AER link, as `write_link_verilog` is asked for them.
+
+    Raises
+    ------
+    UserError
+        Weights that are loaded at run time; no steps; a step of no time.
+    """
+    if loaded_shapes(build.plan.accelerator):
         raise UserError("The weights of this build are loaded at run time, which AER cannot do")
+    if step_us is not None and step_us * clock_mhz < 1:
+        raise UserError(f"Step of {step_us:g} us is shorter than a cycle of {clock_mhz:g} MHz")
     vectors = build.vectors()
     if steps is None and vectors is not None:
         steps = vectors.x.shape[1]
     if steps is None:
         raise UserError(f"{build.path}: has no stored samples that tell the steps of one; give --steps")
-    step_cycles = 0 if step_us is None else max(1, round(step_us * 1e-6 * clock_hz))
-    params = AerParams(steps=steps, step_cycles=step_cycles, ticks=ticks)
-    return AerLink(EmittedAccelerator(shape), shape, params)
+    step_cycles = 0 if step_us is None else round(step_us * clock_mhz)
+    return AerParams(steps=steps, step_cycles=step_cycles, ticks=ticks)
 
 
 def _is_ours(path: Path) -> bool:

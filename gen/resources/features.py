@@ -305,7 +305,10 @@ def _joints(params: AcceleratorParams) -> Iterator[tuple[str, int]]:
 
 
 def _stages(params: AcceleratorParams) -> Iterator[tuple[str, int]]:
-    """Output stages: one for each consumer of a core, and of the input where it has several."""
+    """Output stages: one for each consumer of a core, and of the input where it has several.
+
+    Step queues and delay lines count as one too: what they hold first is their own.
+    """
     ways = len(params.consumers(INPUT))
     if ways > 1:
         yield "token bits", ways * input_layout(params).size

@@ -110,6 +110,13 @@ def test_the_command_writes_a_link(cli, small, tmp_path):
         cli(*words, "--link", "usb").error()
         == "Link must be one of uart, spi, axi, axi-lite, wishbone, aer, not usb"
     )
-    assert cli(*words, "-o", tmp_path / "aer", "--link", "aer", "--step-us", 5).code == 0
+    aer = (*words, "-o", tmp_path / "aer", "--link", "aer")
+    found = cli(*aer, "--steps", 7, "--step-us", 5)
+    assert found.code == 0
+    assert "A sample has 7 steps; a step ends every 60 cycles or by the pin step" in found.out
     assert "out_address" in (tmp_path / "aer" / f"{TOP}.v").read_text()
+    assert cli(*aer, "--step-us", 0).error() == "Step of 0 us is shorter than a cycle of 12 MHz"
+    unused = cli(*words, "-o", tmp_path / "axi", "--link", "axi", "--steps", 7).error()
+    assert unused == "Link axi has no --steps, --step-us or --ticks: the host tells it; they are of aer"
+    assert not (tmp_path / "axi").exists()
     assert cli(*words, "--baud", 9_000_000).error().startswith("A clock of 12 MHz makes 3000000 baud")
