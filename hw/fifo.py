@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Module, Mux, Signal, Value, unsigned
+from amaranth import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -71,9 +71,9 @@ class Fifo(wiring.Component):
     def _control(self, m: Module, write: Any, read: Any, there: Signal, take: Value) -> None:
         """Places of the memory: `there` says whether there is a word, `take` takes it."""
         bits = self.address_bits
-        # places, with a bit that tells a full memory from an empty one, and those behind them
+        # places, with a bit that tells a full memory from an empty one, and the one behind it
         produce, consume = Signal(bits + 1), Signal(bits + 1)
-        succeeding, following = Signal(bits + 1, init=1), Signal(bits + 1, init=1)
+        succeeding = Signal(bits + 1, init=1)
         full, put = Signal(), Signal()  # full: as far as was known a cycle ago
         m.d.comb += [
             self.w_rdy.eq(~full),
@@ -83,14 +83,33 @@ class Fifo(wiring.Component):
             write.en.eq(put),
             read.addr.eq(consume[:bits]),
         ]
-        m.d.sync += [
-            full.eq(Mux(put, (succeeding ^ consume) == 1 << bits, (produce ^ consume) == 1 << bits)),
-            there.eq(put | Mux(take, produce != following, produce != consume)),
-        ]
+        m.d.sync += full.eq(Mux(put, (succeeding ^ consume) == 1 << bits, (produce ^ consume) == 1 << bits))
         with m.If(put):
             m.d.sync += [produce.eq(succeeding), succeeding.eq(succeeding + 1)]
-        with m.If(take):
-            m.d.sync += [consume.eq(following), following.eq(following + 1)]
+        m.d.sync += consume.eq(consume + take)
+        self._words(m, (produce - consume)[: bits + 1], put, take, there)
+
+    @staticmethod
+    def _words(m: Module, words: Value, put: Signal, take: Value, there: Signal) -> None:
+        """Keep `there`: whether the memory holds a word, from its number of `words` a cycle ago.
+
+        One and two words are told apart ahead, so that `take`, which is known late, meets one gate.
+        """
+        one, two = Signal(), Signal()
+        before = Signal(3)  # number of words a cycle ago; its highest bit stands for all above
+        added, taken = Signal(), Signal()
+        m.d.sync += [
+            before.eq(Cat(words[:2], words[2:].any())),
+            added.eq(put),
+            taken.eq(take),
+            there.eq(put | (there & ~(one & take))),
+            one.eq(Mux(put, Mux(take, one, ~there), Mux(take, two, one))),
+        ]
+        m.d.comb += two.eq(
+            ((before == 1) & added & ~taken)
+            | ((before == 2) & (added == taken))
+            | ((before == 3) & taken & ~added)
+        )
 
 
 class DeepFifo(Fifo):
