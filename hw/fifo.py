@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth import Module, Mux, Signal, Value, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -71,9 +72,8 @@ class Fifo(wiring.Component):
     def _control(self, m: Module, write: Any, read: Any, there: Signal, take: Value) -> None:
         """Places of the memory: `there` says whether there is a word, `take` takes it."""
         bits = self.address_bits
-        # places, with a bit that tells a full memory from an empty one, and the one behind it
+        # places, with a bit that tells a full memory from an empty one
         produce, consume = Signal(bits + 1), Signal(bits + 1)
-        succeeding = Signal(bits + 1, init=1)
         full, put = Signal(), Signal()  # full: as far as was known a cycle ago
         m.d.comb += [
             self.w_rdy.eq(~full),
@@ -83,33 +83,33 @@ class Fifo(wiring.Component):
             write.en.eq(put),
             read.addr.eq(consume[:bits]),
         ]
-        m.d.sync += full.eq(Mux(put, (succeeding ^ consume) == 1 << bits, (produce ^ consume) == 1 << bits))
-        with m.If(put):
-            m.d.sync += [produce.eq(succeeding), succeeding.eq(succeeding + 1)]
-        m.d.sync += consume.eq(consume + take)
-        self._words(m, (produce - consume)[: bits + 1], put, take, there)
-
-    @staticmethod
-    def _words(m: Module, words: Value, put: Signal, take: Value, there: Signal) -> None:
-        """Keep `there`: whether the memory holds a word, from its number of `words` a cycle ago.
-
-        One and two words are told apart ahead, so that `take`, which is known late, meets one gate.
-        """
-        one, two = Signal(), Signal()
-        before = Signal(3)  # number of words a cycle ago; its highest bit stands for all above
-        added, taken = Signal(), Signal()
+        one, above = self._words(m, (produce - consume)[: bits + 1], put, take)
         m.d.sync += [
-            before.eq(Cat(words[:2], words[2:].any())),
-            added.eq(put),
-            taken.eq(take),
             there.eq(put | (there & ~(one & take))),
-            one.eq(Mux(put, Mux(take, one, ~there), Mux(take, two, one))),
+            full.eq(Mux(put, above(-1), above(0))),
         ]
-        m.d.comb += two.eq(
-            ((before == 1) & added & ~taken)
-            | ((before == 2) & (added == taken))
-            | ((before == 3) & taken & ~added)
-        )
+        with m.If(put):
+            m.d.sync += produce.eq(produce + 1)
+        with m.If(take):
+            m.d.sync += consume.eq(consume + 1)
+
+    def _words(
+        self, m: Module, words: Value, put: Signal, take: Value
+    ) -> tuple[Value, Callable[[int], Value]]:
+        """Whether the memory holds one word, and whether it holds so many more than it has room for.
+
+        The number of words modulo 8 is counted; what it is beyond that is known two cycles late, which is
+        enough since no two numbers with the same remainder are within four cycles of another. So `put` and
+        `take`, which are known late, meet few gates.
+        """
+        room = 1 << self.address_bits
+        low, late = Signal(3), Signal.like(words)
+        m.d.sync += [low.eq(low + put - take), late.eq(words)]
+        if room < 8:
+            return low == 1, lambda more: low == room + more
+        high, near = Signal(), Signal()
+        m.d.sync += [high.eq(late[2:].any()), near.eq(late[-1] | late[2:-1].all())]
+        return (low == 1) & ~high, lambda more: near & (low == more % 8)
 
 
 class DeepFifo(Fifo):
