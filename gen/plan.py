@@ -13,7 +13,7 @@ lanes
 update_lanes
     The smallest divisor of the lanes whose sweep over the population takes at most 32 cycles, but
     no more than 8, or 16 where a convolution feeds the population: maps are large, and few events come.
-    In a loop, where every step waits for the sweep of the one before, at most 4 cycles with no more than 16.
+    In a loop, where every step waits for the sweep of the one before, at most 4 cycles with no more than 10.
 delays
     Of single synapses: in the array or on delay lines, whichever costs less (gen/delay_forms.py).
 sparse
@@ -58,7 +58,7 @@ AUTO_STEP = 4
 AUTO_UPDATE_LANES = 8
 AUTO_MAP_UPDATE_LANES = 16
 AUTO_SWEEP_CYCLES = 32
-AUTO_LOOP_UPDATE_LANES = 16
+AUTO_LOOP_UPDATE_LANES = 10  # beyond, LUTs grow far more than cycles fall
 AUTO_LOOP_SWEEP_CYCLES = 4
 SPARSE_LANES = (16, 8, 4, 2, 1)
 
