@@ -115,7 +115,9 @@ def synthesised(read: Build) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         (path / "design.il").write_text(read.rtlil.read_text())
-        found = synthesise(["design.il"], top="accelerator", device=BOARD.device, cwd=path)
+        found = synthesise(
+            ["design.il"], top="accelerator", device=BOARD.device, cwd=path, unread=["saturations"]
+        )
         apply_passes(found.netlist, PASSES[BOARD.family])
         cells = json.loads(found.netlist.read_text())["modules"]["accelerator"]["cells"].values()
     after = count_resources(Counter(cell["type"] for cell in cells), FLOWS[BOARD.family].cells)

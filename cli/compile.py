@@ -44,6 +44,9 @@ def compile_command(
     max_luts: Annotated[int | None, typer.Option("--max-luts", help="Most LUTs (--target).")] = None,
     board: Annotated[str | None, typer.Option(help="Check that it fits (spikeloom boards).")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Build probe ports in.")] = False,
+    count_saturations: Annotated[
+        bool | None, typer.Option(help="Whether a link can count saturated states.", show_default=False)
+    ] = None,
     calibrate: Annotated[Path | None, typer.Option(metavar="DATA.npz", help="Calibration set.")] = None,
     options: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Options of a file.")] = None,
     pick: Annotated[
@@ -80,6 +83,7 @@ def compile_command(
             "max_luts": max_luts,
             "board": board,
             "debug": debug or None,
+            "count_saturations": count_saturations,
         },
     )
     with steps_shown(errors) as show:

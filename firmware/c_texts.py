@@ -50,6 +50,7 @@ def build_header(build: Build, *, baud: int) -> str:
         "CLASSES": _classes(build),
         "INPUT_MAX": _count_max(build),
         "BAUD": baud,
+        "COUNTS_SATURATIONS": int(params.count_saturations),
     }
     if vectors is not None and len(vectors.x):
         values["STEPS"] = vectors.x.shape[1]

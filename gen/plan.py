@@ -146,6 +146,7 @@ def make_plan(
             input_channels=input_channels(network),
             count_bits=options.count_bits,
             debug=options.debug,
+            count_saturations=options.count_saturations,
         )
         if options.weights == WeightsForm.LOADED:
             accelerator = with_loading(accelerator, input_max=network.input_max, device=device)

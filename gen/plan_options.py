@@ -53,6 +53,8 @@ class PlanOptions:
         Width of a spike counter of the `counts` and `class` readouts, 1 .. 32.
     debug : bool
         Whether the probe outputs are built in.
+    count_saturations : bool
+        Whether the accelerator has an output for a counter of saturated states, which links have.
     target : str or None
         "latency", "throughput", "area" or "balanced": lanes and update lanes that are "auto" are chosen for
         it (gen/planning); None: by the rules of gen/plan.py.
@@ -78,6 +80,7 @@ class PlanOptions:
     readout: str = AUTO
     count_bits: int = 16
     debug: bool = False
+    count_saturations: bool = True
     target: str | None = None
     max_latency_us: float | None = None
     max_luts: int | None = None

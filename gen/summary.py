@@ -161,6 +161,9 @@ def _ports(params: AcceleratorParams) -> str:
     ]
     if loaded_shapes(params):
         rows.append(("load__*", "in, out", "", "the load bus: how weights and parameters are written"))
+    if params.count_saturations:
+        bits = bits_for_unsigned(params.most_saturations)
+        rows.append(("saturations", "out", bits, "states saturated in a cycle, for a counter; or open"))
     if params.debug:
         rows.append(("probe_k__*", "out", "", "every updated group of core k, for verification"))
     return _table(("port", "direction", "bits", "what"), rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth import Module, unsigned
+from amaranth import Module, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,6 +14,7 @@ from .core import Core
 from .event_queue import EventQueue
 from .load_bus import LoadBus, load_signature, loaded_shapes
 from .params import AcceleratorParams, ReadoutKind, bits_for_unsigned
+from .pipelined_sum import pipelined_sum
 from .router import connect_cores
 from .signatures import input_layout, out_layout
 from .traffic_counter import TRAFFIC_BITS, watch
@@ -37,6 +38,9 @@ class Accelerator(wiring.Component):
     Beside them ``traffic_k__arrived``, ``traffic_k__sent``, ``traffic_k__steps``: events the router has
     brought to core k and taken from it since the reset, and steps that the core has begun.
 
+    With `params.count_saturations`, an output `saturations`: states that were saturated, in each cycle
+    those of the updates some cycles before.
+
     With memories that are loaded (`loaded_shapes(params)`), a port `load`, the bus of `load_signature`.
 
     Parameters
@@ -48,6 +52,7 @@ class Accelerator(wiring.Component):
     events: Any
     out: Any
     load: Any
+    saturations: Signal
 
     def __init__(self, params: AcceleratorParams, *, weights: Sequence[Sequence[int]]):
         self.params = params
@@ -58,6 +63,7 @@ class Accelerator(wiring.Component):
                 readout=params.readout if k in params.output_cores else ReadoutKind.SPIKES,
                 count_bits=params.count_bits,
                 channels_last=params.channels_last(k),
+                count_saturations=params.count_saturations,
             )
             for k, (core, rows) in enumerate(zip(params.cores, weights, strict=True))
         ]
@@ -70,6 +76,8 @@ class Accelerator(wiring.Component):
         }
         if memories:
             members["load"] = In(load_signature(loaded_shapes(params)))
+        if params.count_saturations:
+            members["saturations"] = Out(bits_for_unsigned(params.most_saturations))
         if params.debug:
             for k, core in enumerate(self.cores):
                 members[f"probe_{k}"] = Out(_probe_signature(core))
@@ -99,6 +107,10 @@ class Accelerator(wiring.Component):
             self.out.valid.eq(source.valid),
             source.ready.eq(self.out.ready),
         ]
+        if self.params.count_saturations:
+            counts = [(core.saturations, core.lif.most_saturations) for core in self.cores]
+            total, _ = pipelined_sum(m, counts, name="saturations")
+            m.d.comb += self.saturations.eq(total)
         if self.params.debug:
             self._probes(m)
             self._traffic(m)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth import DomainRenamer, Module, ResetInserter, Signal, unsigned
-from amaranth.lib import wiring
+from amaranth import DomainRenamer, Module, ResetInserter, Signal
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .load_crossing import LoadCrossing
@@ -14,10 +14,10 @@ from .loaded_memory import LoadedShape
 from .reset_crossing import ResetCrossing
 from .stream_crossing import StreamCrossing
 
-__all__ = ["ACCELERATOR_DOMAIN", "CYCLE_BITS", "ClockedAccelerator"]
+__all__ = ["ACCELERATOR_DOMAIN", "COUNT_BITS", "ClockedAccelerator"]
 
 ACCELERATOR_DOMAIN = "accelerator"
-CYCLE_BITS = 32
+COUNT_BITS = 32
 
 
 class ClockedAccelerator(wiring.Component):
@@ -37,7 +37,8 @@ class ClockedAccelerator(wiring.Component):
     -----
     events, out : those of `accelerator`
     reset : in, as its own; until it has come through, no event is taken and none comes out
-    cycles : out, clock cycles of the accelerator as of some cycles ago; wraps
+    cycles, saturations : out, clock cycles of the accelerator, and what its `saturations` add up to (0 where
+        it has none), as of some cycles ago; they wrap
     load, fetch, done : with loaded memories, as `i`, `fetch` and `done` of `load_crossing.LoadCrossing`;
         `load.active` goes with `reset`
     """
@@ -46,6 +47,7 @@ class ClockedAccelerator(wiring.Component):
     out: Any
     reset: Signal
     cycles: Signal
+    saturations: Signal
     load: Any
     fetch: Signal
     done: Signal
@@ -60,7 +62,8 @@ class ClockedAccelerator(wiring.Component):
                 "events": members["events"],
                 "out": members["out"],
                 "reset": In(1),
-                "cycles": Out(CYCLE_BITS),
+                "cycles": Out(COUNT_BITS),
+                "saturations": Out(COUNT_BITS),
                 **load,
             }
         )
@@ -102,15 +105,19 @@ class ClockedAccelerator(wiring.Component):
         ]
 
     def _count(self, m: Module) -> None:
-        """The number crosses as a payload: else it would be read while some of its bits change."""
-        cycle = Signal(CYCLE_BITS, reset_less=True)
-        m.submodules.cycles = crossing = StreamCrossing(
-            unsigned(CYCLE_BITS), i_domain=ACCELERATOR_DOMAIN, o_domain="sync"
+        """The numbers cross as a payload: else they would be read while some of their bits change."""
+        steps: dict[str, Any] = {"cycles": 1}
+        if "saturations" in self.accelerator.signature.members:
+            steps["saturations"] = self.accelerator.saturations
+        layout = data.StructLayout(dict.fromkeys(steps, COUNT_BITS))
+        m.submodules.counters = crossing = StreamCrossing(
+            layout, i_domain=ACCELERATOR_DOMAIN, o_domain="sync"
         )
-        m.d[ACCELERATOR_DOMAIN] += cycle.eq(cycle + 1)
-        m.d.comb += [
-            crossing.i.payload.eq(cycle),
-            crossing.i.valid.eq(1),
-            crossing.o.ready.eq(1),
-            self.cycles.eq(crossing.o.payload),
-        ]
+        m.d.comb += [crossing.i.valid.eq(1), crossing.o.ready.eq(1)]
+        for name, step in steps.items():
+            count = Signal(COUNT_BITS, name=f"{name}_counted", reset_less=True)
+            m.d[ACCELERATOR_DOMAIN] += count.eq(count + step)
+            m.d.comb += [
+                getattr(crossing.i.payload, name).eq(count),
+                getattr(self, name).eq(getattr(crossing.o.payload, name)),
+            ]

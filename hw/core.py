@@ -40,11 +40,14 @@ class Core(wiring.Component):
     ----------
     channels_last : sequence of bool
         Where the core is `by_rows`: for each of its links, whether its source numbers its channels last.
+    count_saturations : bool
+        Whether there is `saturations`, as of `LifCore`.
     """
 
     events: Any
     out: Any
     probe: Any
+    saturations: Signal
 
     def __init__(
         self,
@@ -54,6 +57,7 @@ class Core(wiring.Component):
         readout: ReadoutKind = ReadoutKind.SPIKES,
         count_bits: int = 16,
         channels_last: Sequence[bool] = (),
+        count_saturations: bool = False,
     ):
         self.params = params
         neuron, lanes = params.neuron, params.update_lanes
@@ -64,7 +68,12 @@ class Core(wiring.Component):
             self.array = DelayedArray(params.array, rows, update_lanes=lanes)
         else:
             self.array = DenseArray(params.array, rows, update_lanes=lanes)
-        self.lif = LifCore(neuron, lanes=lanes, tally_bits=count_bits if self.tallied else None)
+        self.lif = LifCore(
+            neuron,
+            lanes=lanes,
+            tally_bits=count_bits if self.tallied else None,
+            count_saturations=count_saturations,
+        )
         self.serialiser = Serialiser(
             neurons=neuron.neurons,
             lanes=lanes,
@@ -77,6 +86,7 @@ class Core(wiring.Component):
                 "events": In(event_stream(params.array.sources, params.array.value_bits)),
                 "out": Out(self.serialiser.out.signature),
                 "probe": Out(self.lif.update.signature),
+                **({"saturations": self.lif.signature.members["saturations"]} if count_saturations else {}),
             }
         )
 
@@ -106,6 +116,8 @@ class Core(wiring.Component):
             serialiser.start.eq(array.start),
         ]
         self._send(m)
+        if lif.most_saturations:
+            m.d.comb += self.saturations.eq(lif.saturations)
         for name in lif.update.signature.members:
             m.d.comb += getattr(self.probe, name).eq(getattr(lif.update, name))
         return m

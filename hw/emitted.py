@@ -9,7 +9,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .load_bus import load_signature, loaded_shapes
-from .params import AcceleratorParams
+from .params import AcceleratorParams, bits_for_unsigned
 from .signatures import input_layout, out_layout
 
 __all__ = ["EmittedAccelerator"]
@@ -27,25 +27,30 @@ class EmittedAccelerator(wiring.Component):
     -----
     reset : in, beside the reset of the clock domain: forgets everything under way
     load : in, where memories are loaded, the load bus
+    saturations : out, where they are counted, as of `accelerator.Accelerator`
     """
 
     events: Any
     out: Any
     reset: Signal
     load: Any
+    saturations: Signal
 
     def __init__(self, params: AcceleratorParams, *, name: str = "accelerator"):
         self.name = name
         shapes = loaded_shapes(params)
         self.loads = bool(shapes)
-        load = {"load": In(load_signature(shapes))} if shapes else {}
+        optional: dict[str, Any] = {"load": In(load_signature(shapes))} if shapes else {}
+        self.counts = params.count_saturations
+        if self.counts:
+            optional["saturations"] = Out(bits_for_unsigned(params.most_saturations))
         event_bits = input_layout(params).size
         super().__init__(
             {
                 "events": In(stream.Signature(unsigned(event_bits))),
                 "out": Out(stream.Signature(unsigned(out_layout(params).size))),
                 "reset": In(1),
-                **load,
+                **optional,
             }
         )
 
@@ -56,6 +61,8 @@ class EmittedAccelerator(wiring.Component):
             ports = ("active", "write", "memory", "row", "slice", "data")
             bus = {f"i_load__{name}": getattr(self.load, name) for name in ports}
             bus["o_load__q"] = self.load.q
+        if self.counts:
+            bus["o_saturations"] = self.saturations
         m.submodules.emitted = Instance(
             self.name,
             i_clk=ClockSignal(),

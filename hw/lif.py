@@ -13,9 +13,10 @@ from amaranth.hdl import Shape
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .neuron import NeuronInputs, NeuronOutputs, neuron_pipeline, tally_shape
+from .neuron import NeuronInputs, NeuronOutputs, fits, neuron_pipeline, tally_shape
 from .parameter_store import ParameterStore, parameter_fields
-from .params import NeuronParams, Reset
+from .params import NeuronParams, Reset, bits_for_unsigned
+from .pipelined_sum import pipelined_sum
 from .signatures import sweep_signature, update_signature
 from .staged import Pipeline
 from .state_store import StateStore
@@ -67,6 +68,10 @@ class LifCore(wiring.Component):
     sweep : in, `sweep_signature(lanes, groups, acc_bits)`
     update : out, `update_signature(...)`, `latency` cycles later
 
+    Ports
+    -----
+    saturations : out, with `count_saturations`, states of an update that were saturated, some cycles after it
+
     Parameters
     ----------
     params : NeuronParams
@@ -74,6 +79,8 @@ class LifCore(wiring.Component):
         Neurons updated a cycle.
     tally_bits : int or None
         Count width of the readout that adds up spikes (or membranes) over a sample; None: no tally.
+    count_saturations : bool
+        Whether `saturations` is there.
 
     A sweep may start `gap_cycles` after the one before it: then every state it reads has been written.
     After the sweep marked `last` all state is zero.
@@ -81,16 +88,27 @@ class LifCore(wiring.Component):
 
     sweep: Any
     update: Any
+    saturations: Signal
 
-    def __init__(self, params: NeuronParams, *, lanes: int, tally_bits: int | None = None):
+    def __init__(
+        self,
+        params: NeuronParams,
+        *,
+        lanes: int,
+        tally_bits: int | None = None,
+        count_saturations: bool = False,
+    ):
         self.params = params
         self.lanes = lanes
         self.groups = -(-params.neurons // lanes)
         self.tally_bits = tally_bits
+        self.most_saturations = lanes * (1 + (params.synapse is not None)) if count_saturations else 0
         self.parameters = ParameterStore(params, lanes=lanes) if parameter_fields(params) else None
         self.tally: Shape | None = None if tally_bits is None else tally_shape(params, tally_bits)
+        count = {"saturations": Out(bits_for_unsigned(self.most_saturations))} if count_saturations else {}
         super().__init__(
             {
+                **count,
                 "sweep": In(sweep_signature(lanes, self.groups, params.acc_bits)),
                 "update": Out(
                     update_signature(
@@ -116,6 +134,11 @@ class LifCore(wiring.Component):
         return max(self.groups, self.latency + 1)
 
     @property
+    def _padded_from(self) -> int:
+        """Lanes of the final group that have a neuron."""
+        return self.params.neurons - (self.groups - 1) * self.lanes
+
+    @property
     def _layout(self) -> data.StructLayout:
         return state_layout(self.params, tally_bits=self.tally_bits)
 
@@ -133,6 +156,8 @@ class LifCore(wiring.Component):
         lanes = [lane_outputs(p, self.params, old[k], accs[k], words[k]) for k in range(self.lanes)]
         self._drive_update(m, p, lanes)
         self._write_back(m, store, lanes, states)
+        if self.most_saturations:
+            self._count_saturations(m, p, lanes)
         return m
 
     def _first_sweep(self, m: Module) -> Signal:
@@ -194,12 +219,27 @@ class LifCore(wiring.Component):
 
     def _spikes(self, lanes: list[NeuronOutputs], final: Value) -> Cat:
         """Spikes of all lanes; padding lanes of the final group stay silent."""
-        padded_from = self.params.neurons - (self.groups - 1) * self.lanes
         bits = []
         for k, lane in enumerate(lanes):
             spike = Const(0, 1) if lane.spike is None else lane.spike.value
-            bits.append(spike & (~final).replicate(len(spike)) if k >= padded_from else spike)
+            bits.append(spike & (~final).replicate(len(spike)) if k >= self._padded_from else spike)
         return Cat(*bits)
+
+    def _count_saturations(self, m: Module, p: Pipeline, lanes: list[NeuronOutputs]) -> None:
+        """Flags of an update, without those of padding lanes; registers before they are added."""
+        flags = []
+        for k, lane in enumerate(lanes):
+            there = self.update.strobe
+            if k >= self._padded_from:
+                there = there & ~self.update.final
+            for which, (total, bits) in enumerate(lane.sums):
+                flag = p.register(lambda x, bits=bits: ~fits(x, bits), total, name=f"over_{which}_{k}")
+                counted = Signal(name=f"saturated_{which}_{k}")
+                m.d.sync += counted.eq(p.delay(flag, lane.v.stage).value & there)
+                flags.append((counted, 1))
+        if flags:
+            count, _ = pipelined_sum(m, flags, name="saturations")
+            m.d.comb += self.saturations.eq(count)
 
     def _write_back(
         self, m: Module, store: StateStore, lanes: list[NeuronOutputs], states: data.ArrayLayout

@@ -15,7 +15,7 @@ from .decay import decay
 from .params import LATE_RESETS, Compare, DecayParams, Fire, NeuronParams, PerNeuron, Reset
 from .staged import Pipeline, Staged
 
-__all__ = ["NeuronInputs", "NeuronOutputs", "neuron_pipeline", "tally_shape"]
+__all__ = ["NeuronInputs", "NeuronOutputs", "fits", "neuron_pipeline", "tally_shape"]
 
 
 def tally_shape(params: NeuronParams, count_bits: int) -> Shape:
@@ -36,12 +36,16 @@ class NeuronInputs:
 
 @dataclass(frozen=True, eq=False)
 class NeuronOutputs:
-    """Results of a lane, all at the same stage; `spike`, a bit or a count, is None without a threshold."""
+    """Results of a lane, all at the same stage; `spike`, a bit or a count, is None without a threshold.
+
+    `sums`: the states before they are saturated, each at its own stage, and the bits they are saturated to.
+    """
 
     v: Staged
     i: Staged | None
     tally: Staged | None
     spike: Staged | None
+    sums: tuple[tuple[Staged, int], ...]
 
 
 def neuron_pipeline(p: Pipeline, params: NeuronParams, inputs: NeuronInputs) -> NeuronOutputs:
@@ -56,7 +60,7 @@ def neuron_pipeline(p: Pipeline, params: NeuronParams, inputs: NeuronInputs) -> 
     x, i = lane.synapse()
     v1, fired = lane.membrane(x)
     v, spike = lane.reset(v1, fired)
-    v = lane.saturate(lane.clamp(v), params.state_bits, "v")
+    v = lane.state(lane.clamp(v), params.state_bits, "v")
     emitted = fired if params.fire is Fire.BEFORE else spike
     return lane.outputs(v, i, emitted)
 
@@ -67,6 +71,7 @@ class _Lane:
         self.params = params
         self.inputs = inputs
         self.v = p.input(inputs.v)
+        self.sums: list[tuple[Staged, int]] = []
 
     def word(self, name: str) -> Staged:
         """Parameter `name`: the neuron's word, or the constant of the population."""
@@ -100,7 +105,7 @@ class _Lane:
         if self.params.synapse is None or self.inputs.i is None:
             return x, None
         old = self.decayed(self.p.input(self.inputs.i), self.params.synapse, "synapse")
-        i = self.saturate(self.add(old, x, "i_sum"), self.params.synapse_bits, "i")
+        i = self.state(self.add(old, x, "i_sum"), self.params.synapse_bits, "i")
         return i, i
 
     def membrane(self, x: Staged) -> tuple[Staged, Staged | None]:
@@ -176,6 +181,12 @@ class _Lane:
             return v
         return self.p.register(lambda v, low: Mux(v < low, low, v), v, self.word("v_min"), name="v_clamped")
 
+    def state(self, x: Staged, bits: int, name: str) -> Staged:
+        """A state, saturated; what it was before is kept for whoever counts that."""
+        if len(x.value) > bits:
+            self.sums.append((x, bits))
+        return self.saturate(x, bits, name)
+
     def saturate(self, x: Staged, bits: int, name: str) -> Staged:
         if len(x.value) <= bits:
             return x
@@ -191,7 +202,13 @@ class _Lane:
         def held(x: Staged | None) -> Staged | None:
             return None if x is None else self.p.delay(x, stage)
 
-        return NeuronOutputs(v=self.p.delay(v, stage), i=held(i), tally=held(tally), spike=held(spike))
+        return NeuronOutputs(
+            v=self.p.delay(v, stage),
+            i=held(i),
+            tally=held(tally),
+            spike=held(spike),
+            sums=tuple(self.sums),
+        )
 
     def _tally(self, old: Staged, x: Staged) -> Staged:
         shape = old.value.shape()
@@ -213,9 +230,14 @@ def _constant(value: PerNeuron | None) -> Value:
     return Value.cast(value)
 
 
-def _saturated(x: Value, bits: int) -> Value:
-    """`x` in `bits` signed bits: kept where the dropped bits equal its sign, else the limit on its side."""
-    sign = x[-1]
+def fits(x: Value, bits: int) -> Value:
+    """Whether `x` is within `bits` signed bits: all bits above them equal its sign."""
     top = x[bits - 1 :]
+    return top.all() | ~top.any()
+
+
+def _saturated(x: Value, bits: int) -> Value:
+    """`x` in `bits` signed bits, or the limit on its side."""
+    sign = x[-1]
     limit = Cat((~sign).replicate(bits - 1), sign)
-    return Mux(top.all() | ~top.any(), x[:bits], limit).as_signed()
+    return Mux(fits(x, bits), x[:bits], limit).as_signed()

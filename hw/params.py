@@ -216,6 +216,8 @@ class AcceleratorParams:
     count_bits : int
         Width of a spike counter of the COUNTS and CLASS readouts (saturating).
     debug : bool
+    count_saturations : bool
+        Whether saturated states are counted, for whoever reads the counter. It changes nothing else.
     """
 
     cores: tuple[CoreParams, ...]
@@ -224,6 +226,7 @@ class AcceleratorParams:
     input_channels: int = 0
     count_bits: int = 16
     debug: bool = False
+    count_saturations: bool = False
 
     def __post_init__(self) -> None:
         if not self.cores:
@@ -253,6 +256,11 @@ class AcceleratorParams:
     def rest_cycles(self) -> int:
         """Cycles after a sample's last token in which delays may be at work."""
         return max(core.rest_cycles for core in self.cores)
+
+    @property
+    def most_saturations(self) -> int:
+        """States that are saturated in a cycle, at most."""
+        return sum(core.update_lanes * (1 + (core.neuron.synapse is not None)) for core in self.cores)
 
     @property
     def input_value_bits(self) -> int:

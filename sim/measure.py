@@ -58,6 +58,7 @@ class Measurement:
         self.cycles: list[np.ndarray] = []
         self.predicted: list[np.ndarray] = []
         self.saturations: dict[str, int] = {}
+        self.saturations_counted: int | None = None
         self.synaptic_ops = 0
         sizes = {population.name: population.size for population in build.qnet.populations}
         self.outputs = {name: sizes[name] for name in build.qnet.outputs}
@@ -87,6 +88,7 @@ class Measurement:
             synaptic_ops=self.synaptic_ops,
             saturations=sum(self.saturations.values()),
             saturations_by_population=self.saturations,
+            saturations_counted=self.saturations_counted,
             engine_wall_s=self.engine_wall_s,
             wall_s=time.monotonic() - self.started,
         )
@@ -108,6 +110,8 @@ class Measurement:
         got = self._run_engine(x, batch)
         self.comparisons.append(compare_runs(got, expected, outputs=self.outputs, first_sample=batch.start))
         self._count(x, golden)
+        if got.saturations is not None:
+            self.saturations_counted = (self.saturations_counted or 0) + got.saturations
         self._predict(x, golden, got)
         if self.y is not None:
             self.classes["engine"].append(self._decide(got))

@@ -73,6 +73,8 @@ class SimulateResult:
     saturations : int
         Times that a state was saturated in the golden model.
     saturations_by_population : mapping of str to int
+    saturations_counted : int or None
+        What the RTL counted of the same; None where it does not, or the engine does not read it.
     engine_wall_s, wall_s : float
         Seconds of wall time of the engine, and of everything.
     """
@@ -95,13 +97,15 @@ class SimulateResult:
     synaptic_ops: int
     saturations: int
     saturations_by_population: Mapping[str, int] = field(default_factory=dict)
+    saturations_counted: int | None = None
     engine_wall_s: float
     wall_s: float
 
     @property
     def ok(self) -> bool:
-        """Whether every value and every cycle count is what it should be."""
-        return not self.mismatches and not self.cycle_mismatches
+        """Whether every value and every count, of cycles and saturations, is what it should be."""
+        counted = self.saturations_counted in (None, self.saturations)
+        return counted and not self.mismatches and not self.cycle_mismatches
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a JSON file: every attribute, and `ok`."""

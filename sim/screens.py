@@ -176,6 +176,8 @@ def _run_notes(result: SimulateResult, dropped_events: int) -> Iterator[str]:
         yield "the data has no labels, so no accuracy is known"
     if result.cycle_mismatches:
         yield f"cycles differ from the prediction in {result.cycle_mismatches} samples"
+    if result.saturations_counted not in (None, result.saturations):
+        yield f"the RTL counted {result.saturations_counted} saturations"
     if dropped_events:
         yield f"{dropped_events} events came after the last step and were left out"
     if isinstance(result, VerifyResult) and not result.states_compared:

@@ -79,11 +79,11 @@ def small_model(path: Path, **parameters: object) -> Path:
     return write(path, chain(*layers, inputs=(inputs,), outputs=(outputs,)))
 
 
-def small_build(folder: Path) -> Small:
+def small_build(folder: Path, options: CompileOptions | None = None) -> Small:
     """Write model, data and build to `folder`."""
     rng = np.random.default_rng(2)
     model, data, build = small_model(folder / "model.nir"), folder / "data.npz", folder / "build"
     x = (rng.random((20, 7, SHAPE[0])) < 0.4).astype(np.uint8)
     np.savez(data, x=x, y=rng.integers(0, SHAPE[-1], 20))
-    compile_model(model, build, options=CompileOptions(), calibration=data)
+    compile_model(model, build, options=options or CompileOptions(), calibration=data)
     return Small(model, data, build)

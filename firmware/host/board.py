@@ -123,10 +123,16 @@ class BoardLink:
         self.session.tokens.clear()
 
     def counters(self) -> dict[str, int]:
-        """Counters of the board since it was configured, each modulo 2**32."""
+        """Counters of the board since it was configured, each modulo 2**32.
+
+        ``saturations`` is absent where the build does not count them.
+        """
         body = self._ask(Op.COUNTERS, reply_bytes=4 * len(COUNTERS))
         values = np.frombuffer(body, "<u4").tolist()
-        return dict(zip(COUNTERS, values, strict=True))
+        found: dict[str, int] = dict(zip(COUNTERS, values, strict=True))
+        if not self.params.count_saturations:
+            del found["saturations"]
+        return found
 
     def echo(self, data: bytes) -> bytes:
         """Send bytes (at most 245) there and back."""

@@ -75,6 +75,7 @@ class RunResult:
             "accuracy": "-" if self.accuracy is None else f"{self.accuracy:.2%}",
             "samples a second": f"{self.samples_per_s:.1f}",
             "bytes a sample": f"{self.bytes_per_sample:.1f}",
+            "saturations": self.counters.get("saturations", "not counted"),
             "frames sent again": self.link["sent_again"],
             "frames damaged on the way there": errors,
             "frames damaged on the way back": self.link["bad_frames"],

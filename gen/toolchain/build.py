@@ -277,6 +277,7 @@ def _synthesise(
             cwd=folder,
             multipliers=multipliers,
             blank=bool(loaded_shapes(build.plan.accelerator)),
+            unread=["saturations"] if top == ACCELERATOR and build.plan.accelerator.count_saturations else [],
             engine=engine,
             on_line=_lines(progress, "synthesis" if multipliers else "synthesis without multipliers"),
         )

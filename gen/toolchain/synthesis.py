@@ -50,6 +50,7 @@ def synthesise(
     name: str = "top",
     multipliers: bool = True,
     blank: bool = False,
+    unread: Sequence[str] = (),
     engine: YosysEngine = "auto",
     on_line: OnLine | None = None,
 ) -> Synthesis:
@@ -66,6 +67,8 @@ def synthesise(
         Whether the device's multipliers may be used.
     blank : bool
         Whether there are memories that are loaded: their contents are left out.
+    unread : sequence of str
+        Outputs of `top` that nothing will read: what is only for them is not counted.
     engine : {"auto", "pyosys", "yowasp"}
     on_line : callable, optional
         Called with every line of the log.
@@ -83,6 +86,7 @@ def synthesise(
         [
             *(f"read_rtlil {_sliced(source, cwd, flow.ram_shapes)}" for source in sources),
             *([f"delete */{CONTENT_CELL}"] if blank else []),
+            *(f"delete -output {top}/w:{port}" for port in unread),
             *flow.synth(options),
             f"tee -q -o {name}.stat.json stat -json",
             "",

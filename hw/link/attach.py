@@ -1,4 +1,4 @@
-"""An accelerator on an endpoint: streams, reset, and the load bus where there is one."""
+"""An accelerator on an endpoint: streams, reset, counters, and the load bus where there is one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 from amaranth import Module, ResetInserter, Value
 from amaranth.lib import wiring
+
+from .counters import own_counters
 
 __all__ = ["attach"]
 
@@ -22,6 +24,10 @@ def attach(m: Module, accelerator: Any, endpoint: Any) -> None:
         m.submodules.accelerator = ResetInserter(endpoint.reset)(accelerator)
     if "load" in accelerator.signature.members:
         wiring.connect(m, endpoint.load, accelerator.load)
+    if "fetch" in accelerator.signature.members:
+        m.d.comb += [accelerator.fetch.eq(endpoint.fetch), endpoint.finished.eq(accelerator.done)]
+    for name, counter in own_counters(m, accelerator).items():
+        m.d.comb += getattr(endpoint, name).eq(counter)
     m.d.comb += [
         Value.cast(accelerator.events.payload).eq(endpoint.events.payload),
         accelerator.events.valid.eq(endpoint.events.valid),

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Cat, Module, ResetInserter, Signal, unsigned
+from amaranth import Module, ResetInserter, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from ..load_bus import load_signature
-from .counters import stream_steps
+from .counters import COUNTER_BITS, count, stream_steps
 from .params import HostLinkParams
 from .register_bus import register_bus
-from .register_map import ACCELERATOR_COUNTERS, EVENT_TOKENS
+from .register_map import EVENT_TOKENS
 from .registers import Registers
 from .stream_buffer import StreamBuffer
 
@@ -44,6 +44,7 @@ class BusEndpoint(wiring.Component):
     bus : in, `register_bus`
     reset : out, of the accelerator
     load : out, with loaded memories, its load bus. Until they are loaded, no token is taken
+    cycles, saturations : in, counters of the accelerator (`counters.own_counters`)
     waiting : out, a token waits to be taken from OUT or `sink`
     """
 
@@ -54,6 +55,8 @@ class BusEndpoint(wiring.Component):
     sink: Any
     reset: Signal
     load: Any
+    cycles: Signal
+    saturations: Signal
     waiting: Signal
 
     def __init__(self, params: HostLinkParams, *, event_bits: int, out_bits: int, streams: bool):
@@ -62,6 +65,7 @@ class BusEndpoint(wiring.Component):
         events, out = stream.Signature(unsigned(event_bits)), stream.Signature(unsigned(out_bits))
         members = {"load": Out(load_signature(params.memories))} if params.memories else {}
         members |= {"source": In(events), "sink": Out(out)} if streams else {}
+        members |= {"cycles": In(COUNTER_BITS), "saturations": In(COUNTER_BITS)}
         members |= {"events": Out(events), "out": In(out), "reset": Out(1), "waiting": Out(1)}
         super().__init__({**members, "bus": In(register_bus())})
 
@@ -73,8 +77,12 @@ class BusEndpoint(wiring.Component):
             wiring.connect(m, registers.load, wiring.flipped(self.load))
         # Its reset comes with the accelerator's load bus, which has a register too.
         m.d.sync += self.reset.eq(registers.reset)
-        steps = stream_steps(self.events, self.out)
-        m.d.comb += registers.steps.eq(Cat(steps[name] for name in ACCELERATOR_COUNTERS))
+        m.d.comb += [
+            registers.counters.cycles.eq(self.cycles),
+            registers.counters.saturations.eq(self.saturations),
+        ]
+        for name, step in stream_steps(self.events, self.out).items():
+            m.d.comb += getattr(registers.counters, name).eq(count(m, name, step))
         m.d.comb += registers.waiting.eq(self.waiting)
         # In the cycle of its reset the accelerator may still offer what the reset is to forget.
         given = self.out.valid & ~self.reset

@@ -43,7 +43,7 @@ class LinkEndpoint(wiring.Component):
     line_error : in, for a cycle: the line saw what is no byte
     reset : out, of the accelerator
     load : out, with loaded memories, its load bus. Until they are loaded, tokens are refused
-    cycles : in, with `crossed`, clock cycles of the accelerator; else the link's are counted
+    cycles, saturations : in, counters of the accelerator (`counters.own_counters`)
     fetch, finished : with `crossed` and `load`, `fetch` and `done` of the bus
     """
 
@@ -55,6 +55,7 @@ class LinkEndpoint(wiring.Component):
     reset: Signal
     load: Any
     cycles: Signal
+    saturations: Signal
     fetch: Signal
     finished: Signal
 
@@ -64,9 +65,8 @@ class LinkEndpoint(wiring.Component):
         self.event_bits, self.out_bits = event_bits, out_bits
         self.link = ReliableLink(window=params.window)
         load: dict[str, Any] = {"load": Out(load_signature(params.memories))} if params.memories else {}
-        if crossed:
-            load |= {"cycles": In(COUNTER_BITS)}
-            load |= {"fetch": Out(1), "finished": In(1)} if params.memories else {}
+        if crossed and params.memories:
+            load |= {"fetch": Out(1), "finished": In(1)}
         super().__init__(
             {
                 **load,
@@ -75,6 +75,8 @@ class LinkEndpoint(wiring.Component):
                 "events": Out(stream.Signature(unsigned(event_bits))),
                 "out": In(stream.Signature(unsigned(out_bits))),
                 "line_error": In(1),
+                "cycles": In(COUNTER_BITS),
+                "saturations": In(COUNTER_BITS),
                 "reset": Out(1),
             }
         )
@@ -162,9 +164,7 @@ class LinkEndpoint(wiring.Component):
             "stray_frames": link.stray,
             "line_errors": self.line_error,
         }
-        if self.crossed:
-            m.d.comb += commands.counters.cycles.eq(self.cycles)
-        else:
-            counted["cycles"] = 1
+        for name in ("cycles", "saturations"):
+            m.d.comb += getattr(commands.counters, name).eq(getattr(self, name))
         for name, step in counted.items():
             m.d.comb += getattr(commands.counters, name).eq(count(m, name, step))

@@ -102,6 +102,7 @@ COUNTERS = (
     "event_ticks",
     "out_words",
     "out_ticks",
+    "saturations",
     "bad_frames",
     "stray_frames",
     "line_errors",

@@ -74,7 +74,7 @@ CONTROL_RESET = 1
 OUT_VALID = 1 << (WORD_BITS - 1)
 """Flag in the last word of OUT: the words are a token."""
 
-ACCELERATOR_COUNTERS = ("cycles", "event_words", "event_ticks", "out_words", "out_ticks")
+ACCELERATOR_COUNTERS = ("cycles", "event_words", "event_ticks", "out_words", "out_ticks", "saturations")
 """Words of COUNTERS in order; the first of `protocol.COUNTERS`. The others are those of a line."""
 
 

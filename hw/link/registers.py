@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, unsigned
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..load_bus import load_signature
-from .counters import count
+from .counters import COUNTER_BITS
 from .memory_registers import MemoryRegisters
 from .params import HostLinkParams
 from .register_bus import register_bus
@@ -52,7 +52,7 @@ class Registers(wiring.Component):
     Ports
     -----
     bus : in, `register_bus`
-    steps : in, what each of `ACCELERATOR_COUNTERS` goes on by, a bit each
+    counters : in, `ACCELERATOR_COUNTERS`
     room : in, event tokens that can be taken now
     waiting : in, an out token waits
     reset : out, the accelerator is to forget everything under way
@@ -61,7 +61,7 @@ class Registers(wiring.Component):
     """
 
     bus: Any
-    steps: Signal
+    counters: Any
     room: Signal
     waiting: Signal
     event: Any
@@ -80,7 +80,7 @@ class Registers(wiring.Component):
             {
                 **load,
                 "bus": In(register_bus()),
-                "steps": In(len(ACCELERATOR_COUNTERS)),
+                "counters": In(data.StructLayout(dict.fromkeys(ACCELERATOR_COUNTERS, COUNTER_BITS))),
                 "room": In(STATUS["event_room"]),
                 "waiting": In(1),
                 "event": Out(stream.Signature(unsigned(event_bits), always_ready=True)),
@@ -94,7 +94,7 @@ class Registers(wiring.Component):
         m = Module()
         bus = self.bus
         start, control, slow, complete = Signal(), Signal(), Signal(), Signal()
-        reads = {offset: (value, 1) for offset, value in self._facts(m).items()}
+        reads = {offset: (value, 1) for offset, value in self._facts().items()}
         writes: dict[int, tuple[Signal, Any]] = {Reg.CONTROL: (control, 1)}
         reads[Reg.SCRATCH], writes[Reg.SCRATCH] = self._scratch(m)
         if not self.streams:
@@ -132,7 +132,7 @@ class Registers(wiring.Component):
             m.d.comb += known.eq(1)
         m.d.sync += [bus.done.eq(start & now), bus.error.eq(~known), bus.q.eq(value)]
 
-    def _facts(self, m: Module) -> dict[int, Any]:
+    def _facts(self) -> dict[int, Any]:
         """Registers that can only be read."""
         params, streams = self.params, int(self.streams)
         widths = (self.event_bits, self.out_bits, len(params.memories), streams)
@@ -148,7 +148,7 @@ class Registers(wiring.Component):
             word = int.from_bytes(params.build_id[at : at + _WORD_BYTES], "little")
             words[Reg.BUILD_ID + at] = Const(word, WORD_BITS)
         for at, name in enumerate(ACCELERATOR_COUNTERS):
-            words[Reg.COUNTERS + _WORD_BYTES * at] = count(m, name, self.steps[at])
+            words[Reg.COUNTERS + _WORD_BYTES * at] = getattr(self.counters, name)
         return words
 
     def _scratch(self, m: Module) -> tuple[tuple[Any, Any], tuple[Signal, Any]]:

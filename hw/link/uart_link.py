@@ -56,11 +56,7 @@ class AcceleratorLink(wiring.Component):
             self.params, event_bits=len(event), out_bits=len(out), crossed=crossed
         )
         self.line(m, endpoint)
-        if crossed:
-            m.d.comb += endpoint.cycles.eq(accelerator.cycles)
         attach(m, accelerator, endpoint)
-        if "fetch" in accelerator.signature.members:
-            m.d.comb += [accelerator.fetch.eq(endpoint.fetch), endpoint.finished.eq(accelerator.done)]
         m.d.comb += [
             self.failed.eq(endpoint.link.bad),
             self.active.eq(endpoint.out.valid & endpoint.out.ready),

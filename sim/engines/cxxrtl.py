@@ -17,7 +17,7 @@ from ...gen.toolchain.process import tool_version
 from ...gen.toolchain.yosys import yosys_engine
 from ..tokens import events_format, input_tokens, out_format, read_output
 from .cxxrtl_build import build_library, toggle_blocks
-from .cxxrtl_library import Batch, Instance
+from .cxxrtl_library import Batch, BatchResult, Instance
 from .probes import join_probes, read_probes
 from .run import Design, EngineOptions, EngineRun, Probe, Progress, limit_cycles
 
@@ -85,12 +85,11 @@ def run_cxxrtl(
 
 
 class _Part:
-    """Output, cycles, probes and changed bits of one batch."""
+    """Output and probes of one batch, and what else came with them."""
 
-    def __init__(
-        self, output: np.ndarray, cycles: np.ndarray, probes: dict[str, Probe], toggles: np.ndarray
-    ) -> None:
-        self.output, self.cycles, self.probes, self.toggles = output, cycles, probes, toggles
+    def __init__(self, output: np.ndarray, probes: dict[str, Probe], result: BatchResult) -> None:
+        self.output, self.probes = output, probes
+        self.cycles, self.toggles, self.saturations = result.cycles, result.toggles, result.saturations
 
 
 def _batches(design: Design, x: np.ndarray, options: EngineOptions, threads: int) -> list[slice]:
@@ -120,7 +119,7 @@ def _run_batch(
     probes = {}
     if options.probes:
         probes = read_probes(design, result.probes, samples=len(x), steps=steps, first_sample=first_sample)
-    return _Part(output, result.cycles, probes, result.toggles)
+    return _Part(output, probes, result)
 
 
 def _wait(parts: Sequence[Future[_Part]], samples: int, progress: Progress | None) -> None:
@@ -152,6 +151,7 @@ def _join(design: Design, library: Path, parts: Sequence[_Part], wall_s: float) 
         cycles=np.concatenate([part.cycles for part in parts]),
         probes=probes,
         toggles=_toggles(library, parts),
+        saturations=sum(part.saturations for part in parts) if design.params.count_saturations else None,
         wall_s=wall_s,
     )
 

@@ -181,6 +181,7 @@ def _driver_values(design: Design) -> dict[str, Any]:
         "out_words": form.words,
         "last_bit": form.tick_bit + 1,
         "settle_cycles": settle_cycles(params),
+        "saturations": mangle("saturations") if params.count_saturations else "",
         "startup_cycles": params.clear_cycles,
         "probes": [_probe(k, core) for k, core in enumerate(params.cores)] if params.debug else [],
     }

@@ -45,6 +45,7 @@ class Job(ctypes.Structure):
         ("probe_capacity", ctypes.c_void_p),
         ("probe_used", ctypes.c_void_p),
         ("toggles", ctypes.c_void_p),
+        ("saturations", ctypes.c_uint64),
         ("stop", ctypes.c_void_p),
         ("done", ctypes.c_int64),
         ("fault_cycle", ctypes.c_int64),
@@ -63,12 +64,16 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchResult:
-    """Output tokens, cycles (samples,), records of every probe, (records, words) uint64, changed bits."""
+    """Output tokens, cycles (samples,), records of every probe, (records, words) uint64, changed bits.
+
+    `saturations`: states that were saturated, 0 where they are not counted.
+    """
 
     out: Tokens
     cycles: np.ndarray
     probes: tuple[np.ndarray, ...]
     toggles: np.ndarray
+    saturations: int
 
 
 class Instance:
@@ -138,6 +143,7 @@ class Instance:
             cycles=cycles,
             probes=tuple(r[:n] for r, n in zip(records, used, strict=True)),
             toggles=toggles,
+            saturations=job.saturations,
         )
 
     def _records(self, steps: int) -> list[np.ndarray]:

@@ -36,6 +36,7 @@ def golden_engine_run(
         output=readout_of(run.joined_output, params),
         cycles=None,
         probes=probes_of(run) if probes else {},
+        saturations=sum(run.saturations.values()),
         wall_s=wall_s,
     )
 

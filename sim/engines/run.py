@@ -142,6 +142,8 @@ class EngineRun:
         Per population; empty unless asked for.
     toggles : dict of str to int
         Bits that changed in registers and memories of each block, over all samples; empty unless asked for.
+    saturations : int or None
+        States that were saturated, over all samples; None where the engine does not count them.
     wall_s : float
         Seconds of wall time, compilation included.
     """
@@ -154,6 +156,7 @@ class EngineRun:
     wall_s: float
     probes: dict[str, Probe] = field(default_factory=dict)
     toggles: dict[str, int] = field(default_factory=dict)
+    saturations: int | None = None
 
 
 def settle_cycles(params: AcceleratorParams) -> int:

@@ -1,6 +1,7 @@
 """An accelerator with a clock of its own gives the tokens of the golden model, whatever the clocks are."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,23 +26,27 @@ class Resettable(wiring.Component):
 
     events: Any
     out: Any
+    saturations: Signal
     reset: Signal
 
     def __init__(self, inner):
         self.inner = inner
         members = inner.signature.members
-        super().__init__({"events": members["events"], "out": members["out"], "reset": In(1)})
+        ports = {name: members[name] for name in ("events", "out", "saturations")}
+        super().__init__({**ports, "reset": In(1)})
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.inner = ResetInserter(self.reset)(self.inner)
         wiring.connect(m, wiring.flipped(self.events), self.inner.events)
         wiring.connect(m, self.inner.out, wiring.flipped(self.out))
+        m.d.comb += self.saturations.eq(self.inner.saturations)
         return m
 
 
 def clocked(case):
-    return ClockedAccelerator(Resettable(Accelerator(case.params, weights=case.rows)))
+    params = replace(case.params, count_saturations=True)
+    return ClockedAccelerator(Resettable(Accelerator(params, weights=case.rows)))
 
 
 def sample_of(case, golden, sample):
@@ -119,3 +124,27 @@ def test_cycles_are_read_whole(period):
             seen = now
 
     bench.run(watch)
+
+
+@pytest.mark.parametrize("period", [0.13, 0.998, 5.1])
+def test_saturations_of_every_step_are_counted(period):
+    rng, counted = random.Random(f"saturations {period}"), []
+    for _ in range(3):
+        case = random_chain(rng, sizes=[6, 9, 5], readout=ReadoutKind.SPIKES)
+        x = random_samples(rng, case, samples=2, steps=5)
+        component = clocked(case)
+        bench = Bench(component, clocks={ACCELERATOR_DOMAIN: period})
+
+        async def send(ctx, x=x, component=component, bench=bench):
+            for sample in x:
+                await bench.put(ctx, component.events, sample_tokens(sample, rng))
+
+        async def take(ctx, x=x, component=component, bench=bench):
+            for _ in x:
+                await bench.get(ctx, component.out, done=lambda p: p.tick and p.last)
+            await ctx.tick().repeat(round(30 + 30 * period))
+            counted.append(ctx.get(component.saturations))
+
+        bench.run(send, take, limit_cycles=20_000)
+        assert counted[-1] == sum(run_golden(case.network, x).saturations.values())
+    assert max(counted) > 10

@@ -57,7 +57,7 @@ def golden(params, accs, zero, tally_bits):
             tally = tally + (state.v[0] if result.spikes is None else result.spikes[0])
             if tally_bits is not None:
                 tally = np.clip(tally, *tally_range(params, tally_bits))
-            expected = {"spikes": None, "membranes": state.v[0].tolist()}
+            expected = {"spikes": None, "membranes": state.v[0].tolist(), "saturations": result.saturations}
             if result.spikes is not None:
                 expected["spikes"] = result.spikes[0].astype(int).tolist()
             if state.i is not None:
@@ -74,9 +74,9 @@ def tally_range(params, bits):
 
 
 def run(core, accs, zero, rng, *, wait):
-    """Sweep all steps with garbage in between; the cycles of the strobes, the updates as dicts."""
+    """Sweep all steps with garbage in between; cycles of the strobes, updates as dicts, saturations."""
     bench = Bench(core)
-    strobes, updates = [], []
+    strobes, updates, saturations = [], [], []
 
     async def sweep(ctx):
         for sample, t in np.ndindex(SAMPLES, STEPS):
@@ -95,7 +95,7 @@ def run(core, accs, zero, rng, *, wait):
                     ctx.set(getattr(core.sweep, port), rng.getrandbits(8))
                 ctx.set(core.sweep.accs, [rng.choice([-1, 0]) for _ in range(core.lanes)])
                 await ctx.tick()
-        for _ in range(core.latency + 1):
+        for _ in range(core.latency + 8):
             await ctx.tick()
 
     ports = [name for name in core.update.signature.members if name != "strobe"]
@@ -103,17 +103,19 @@ def run(core, accs, zero, rng, *, wait):
     record = bench.watch(
         core.update.strobe, values, lambda row: updates.append(dict(zip(["cycle", *ports], row, strict=True)))
     )
-    bench.run(sweep, background=[record])
-    return strobes, updates
+    some = bench.watch(core.saturations.any(), [core.saturations], lambda row: saturations.append(row[1]))
+    bench.run(sweep, background=[record, some])
+    return strobes, updates, sum(saturations)
 
 
 def check(params, lanes, tally_bits, seed, *, wait=lambda: 0):
     rng = random.Random(seed)
-    core = LifCore(params, lanes=lanes, tally_bits=tally_bits)
+    core = LifCore(params, lanes=lanes, tally_bits=tally_bits, count_saturations=True)
     accs, zero = random_inputs(rng, params, lanes)
-    strobes, updates = run(core, accs, zero, rng, wait=wait)
+    strobes, updates, saturations = run(core, accs, zero, rng, wait=wait)
     assert [update["cycle"] for update in updates] == [cycle + core.latency for cycle in strobes]
     for k, expected in enumerate(golden(params, accs, zero, tally_bits)):
+        saturations -= expected.pop("saturations")
         sweep = updates[k * core.groups : (k + 1) * core.groups]
         where = f"{{}} of sample {k // STEPS}, step {k % STEPS}"
         assert [update["group"] for update in sweep] == list(range(core.groups)), where.format("groups")
@@ -126,6 +128,7 @@ def check(params, lanes, tally_bits, seed, *, wait=lambda: 0):
         for name, values in expected.items():
             found = [value for update in sweep for value in update[name]]
             assert found[: params.neurons] == values, where.format(name)
+    assert saturations == 0, "saturations that were counted, less those that were"
 
 
 @pytest.mark.parametrize("k", range(len(KINDS)), ids=[name(kind) for kind in KINDS])

@@ -128,6 +128,7 @@ class Network:
         comparison = compare_runs(run, self.golden, outputs=outputs)
         assert comparison.compared > 0
         assert not comparison.mismatches, "\n".join(map(str, comparison.first))
+        assert run.saturations in (None, self.golden.saturations)
         if not (self.case.gap or self.case.stall or self.case.overlap):
             predicted = predict_cycles(self.params, self.x, self.spikes)
             np.testing.assert_array_equal(run.cycles, predicted)
@@ -185,3 +186,4 @@ def test_emitted(case, request, monkeypatch, tmp_path):
     ):
         run = run_cxxrtl(design, network.x, options, optimise=0)
         assert not compare_runs(run, network.golden, outputs={"out": case.sizes[-1]}).mismatches
+        assert run.saturations == network.golden.saturations

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from spikeloom.firmware.link_verilog import TOP, write_link_verilog
-from spikeloom.gen.build_dir import write_build
+from spikeloom.gen.build_dir import read_build, write_build
 from spikeloom.gen.manifest import build_id
 from spikeloom.gen.plan import PlanOptions, make_plan
 from spikeloom.hw.link.register_map import MAGIC, MAP_VERSION
@@ -20,6 +20,7 @@ from spikeloom.sim.bench.runner import build_bench, run_bench
 from spikeloom.sim.compile import CompileOptions, compile_model
 from spikeloom.sim.data import load_samples
 from spikeloom.sim.engines import run_engine
+from spikeloom.sim.golden.model import run_golden
 from spikeloom.sim.tokens import Tokens, events_format, input_tokens, out_format, read_output
 
 from ...gen.chains import float_chain, quantised_chain
@@ -115,6 +116,8 @@ def check(build, x, found):
     assert after["out_ticks"] - before["out_ticks"] == ticks
     assert after["out_words"] - before["out_words"] == sum(map(len, found["output"]))
     assert after["cycles"] > before["cycles"]
+    saturations = sum(run_golden(build.qnet, x).saturations.values())
+    assert after["saturations"] - before["saturations"] == saturations
 
 
 @pytest.mark.icarus
@@ -125,6 +128,15 @@ def test_real_digits(digits, link, tmp_path):
     check(digits, x, found)
     assert found["facts"]["memories"] == 0
     assert found["facts"]["streams"] == (link == "axi")
+
+
+@pytest.mark.icarus
+def test_saturations(saturating, tmp_path):
+    build = read_build(saturating.build)
+    x = load_samples(saturating.data, shape=(6,), limit=3).x
+    found = run_bus(build, "wishbone", x, tmp_path)
+    check(build, x, found)
+    assert found["after"]["saturations"] - found["before"]["saturations"] > 5
 
 
 @pytest.mark.icarus

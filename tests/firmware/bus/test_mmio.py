@@ -13,6 +13,7 @@ from spikeloom.gen.build_dir import read_build
 from spikeloom.sim.data import load_samples
 from spikeloom.sim.decision import decide_output
 from spikeloom.sim.engines import run_engine
+from spikeloom.sim.golden.model import run_golden
 
 from ..c.test_driver import SANITIZED, STRICT
 from .test_bus_pins import CLOCK_MHZ, EXAMPLE, digits, loaded, simulate
@@ -58,12 +59,13 @@ def exercise(build, x, folder, *extra):
 def test_real_digits(digits, tmp_path):
     x = load_samples(EXAMPLE / "digits_test.npz", shape=(64,), limit=3).x
     said = exercise(digits, x, tmp_path)
+    saturations = sum(run_golden(digits.qnet, x).saturations.values())
     ticks = len(x) * x.shape[1]
     spikes = run_engine("golden", digits, x).output.sum()
     assert said == [
         "closed -1",
         f"clock {CLOCK_MHZ * 1_000_000}",
-        f"counters {x.sum() + ticks} {ticks} {spikes + ticks} {ticks} 0 0 0",
+        f"counters {x.sum() + ticks} {ticks} {spikes + ticks} {ticks} {saturations} 0 0 0",
         "echo ok",
         "full 1",
         "stalled -2 -2",

@@ -19,6 +19,7 @@ from spikeloom.sim.compile import CompileOptions, compile_model
 from spikeloom.sim.data import load_samples
 from spikeloom.sim.decision import decide_output
 from spikeloom.sim.engines import run_engine
+from spikeloom.sim.golden.model import run_golden
 from spikeloom.sim.link.faulty import FAULTS, FaultyPort
 from spikeloom.sim.link.pins import SimulatedBoard
 
@@ -31,7 +32,7 @@ HERE = Path(__file__).parent
 EXAMPLE = HERE.parents[2] / "examples" / "digits"
 STRICT = "-std=c99 -O1 -g -Wall -Wextra -Werror -pedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes"
 SANITIZED = "-fsanitize=address,undefined -fno-sanitize-recover=all"
-COUNTER = {"event_words": 1, "event_ticks": 2, "out_words": 3, "out_ticks": 4}
+COUNTER = {"event_words": 1, "event_ticks": 2, "out_words": 3, "out_ticks": 4, "saturations": 5}
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler on PATH")
 
@@ -151,7 +152,8 @@ def test_everything_on_real_digits(tmp_path):
     used = {name: after[at] - before[at] for name, at in COUNTER.items()}
     assert used["event_words"] == x.sum() + used["event_ticks"]
     assert used["event_ticks"] == used["out_ticks"] == 6 * x.shape[1]
-    assert after[5:] == [0, 0, 0]
+    assert used["saturations"] == sum(run_golden(build.qnet, x).saturations.values())
+    assert after[6:] == [0, 0, 0]
     assert lines[-1] == ["statistics", "0", "0", "0", "0"]
 
 

@@ -21,6 +21,28 @@ def test_run_on_the_simulated_board(cli, small):
     assert "samples a second" in outcome.out
 
 
+def test_saturations_are_those_of_the_golden_model(cli, saturating, small):
+    """Over the link and in the compiled RTL; a build that does not count them says so."""
+    words = (saturating.data, "--limit", 8, "--json", "found.json")
+    found = []
+    for command in (("run", "--port", "sim"), ("verify",), ("simulate", "--engine", "golden")):
+        outcome = cli(command[0], saturating.build, *words, *command[1:])
+        assert outcome.code == 0, outcome.err
+        found.append(json.loads(Path("found.json").read_text()))
+    board, rtl, golden = found
+    assert board["counters"]["saturations"] == rtl["saturations_counted"] == golden["saturations"] > 20
+    assert any(
+        "saturations" in line and str(golden["saturations"]) in line for line in outcome.out.split("\n")
+    )
+    words = ("compile", small.model, "-o", "uncounted", "--no-count-saturations", "--calibrate", small.data)
+    assert cli(*words).code == 0
+    assert "saturations" not in Path("uncounted/rtl/accelerator.v").read_text()
+    outcome = cli("run", "uncounted", small.data, "--port", "sim", "--limit", 2, "--json", "run.json")
+    assert outcome.code == 0, outcome.err
+    assert "not counted" in outcome.out
+    assert "saturations" not in json.loads(Path("run.json").read_text())["counters"]
+
+
 def test_run_refuses_what_cannot_be(cli, small):
     words = ("run", small.build, small.data)
     assert "/dev/nothing-here" in cli(*words, "--port", "/dev/nothing-here").error()

@@ -35,11 +35,12 @@ def compiled(
     lanes: int | str = "auto",
     update_lanes: int | str = "auto",
     vectors=True,
+    **hardware,
 ):
     qnet = quantised_chain(sizes, bits=bits, seed=4)
     x = (np.random.default_rng(2).random((3, 4, sizes[0])) < 0.5).astype(np.uint8)
     stored = Vectors(x=x, output=run_golden(qnet, x).output) if vectors else None
-    plan = make_plan(qnet, PlanOptions(lanes=lanes, update_lanes=update_lanes))
+    plan = make_plan(qnet, PlanOptions(lanes=lanes, update_lanes=update_lanes, **hardware))
     write_build(folder, network=float_chain(qnet), qnet=qnet, plan=plan, vectors=stored)
     return read_build(folder)
 
@@ -120,6 +121,16 @@ def test_accelerator_alone(tmp_path, board):
     assert 100 < result.luts < BOARDS[board].device.luts
     assert result.dsps == 2
     assert (tmp_path / "net" / "board" / f"{board}-synth" / "build.json").is_file()
+
+
+def test_counting_saturations_costs_nothing_where_nobody_reads_them(tmp_path):
+    results = []
+    for counted in (True, False):
+        directory = compiled(tmp_path / str(counted), vectors=False, count_saturations=counted)
+        results.append(build(directory, board="ulx3s_85f", synth_only=True))
+    with_them, without = results
+    assert with_them.ffs == without.ffs
+    assert with_them.luts == pytest.approx(without.luts, rel=0.03)  # what mapping makes of other names
 
 
 def test_without_enough_multipliers_logic_takes_over(tmp_path):

@@ -36,8 +36,10 @@ SHAPES = (
     LoadedShape(name="c", rows=20, bits=16),
 )
 PARAMS = {"clock_hz": 12_000_000, "build_id": bytes(range(16))}
+STREAM_COUNTERS = ("event_words", "event_ticks", "out_words", "out_ticks")
 HELD, ANSWERS = 4, 16  # tokens in the accelerator, and behind it
 SETTLE_CYCLES = 60
+SATURATIONS = 0x89ABCDEF
 
 
 class Board(Elaboratable):
@@ -54,6 +56,7 @@ class Board(Elaboratable):
         m = Module()
         m.submodules.target, m.submodules.endpoint = self.target, self.endpoint
         endpoint = self.endpoint
+        m.d.comb += endpoint.saturations.eq(SATURATIONS)
         wiring.connect(m, self.target.bus, endpoint.bus)
         fresh = ResetInserter(endpoint.reset)
         m.submodules.fifo = fifo = fresh(SyncFIFOBuffered(width=len(endpoint.out.payload), depth=HELD))
@@ -89,7 +92,7 @@ class Model:
         self.kept = [[[0] * shape.slices for _ in range(shape.rows)] for shape in shapes]
         self.loaded, self.contents = not shapes, [0, 0]
         self.waiting, self.inside, self.answers = deque(), deque(), deque()
-        self.counters: dict[str, int] = dict.fromkeys(ACCELERATOR_COUNTERS[1:], 0)
+        self.counters: dict[str, int] = dict.fromkeys(STREAM_COUNTERS, 0)
         self.taken = [0] * out_words(bits)
         self.reset()
 
@@ -132,7 +135,7 @@ class Model:
         for at in range(BUILD_ID_WORDS):
             words[Reg.BUILD_ID + 4 * at] = int.from_bytes(PARAMS["build_id"][4 * at : 4 * at + 4], "little")
         for at, name in enumerate(ACCELERATOR_COUNTERS[1:], start=1):
-            words[Reg.COUNTERS + 4 * at] = self.counters[name]
+            words[Reg.COUNTERS + 4 * at] = self.counters.get(name, SATURATIONS)
         for at in range(1, len(self.taken)):
             words[Reg.OUT + 4 * at] = self.taken[at]
         if self.shapes:
