@@ -14,7 +14,7 @@ from ..hw.params import AcceleratorParams, ReadoutKind
 from ..hw.row_array import RowArray
 from ..hw.serialiser import Serialiser
 from .cycle_ports import NEVER
-from .cycle_serialiser import QUEUE_CYCLES, SerialiserClock
+from .cycle_serialiser import SerialiserClock
 from .cycle_streams import Branch
 
 __all__ = ["CoreClock"]
@@ -43,7 +43,11 @@ class CoreClock:
             self.to_start = lead_cycles(core.array) + 1
             self.free_after = early_free_cycles(core.array, groups) + 2
             to_strobe = sweep_cycles(core.array, groups) - 1
-        self.to_scan = to_strobe + latency + QUEUE_CYCLES + Serialiser.deep_cycles(groups)
+        spike_bits = core.neuron.spike_bits if readout is ReadoutKind.SPIKES else 1
+        self.to_scan = to_strobe + latency
+        self.to_scan += Serialiser.latency_cycles(
+            groups=groups, lanes=core.update_lanes, spike_bits=spike_bits
+        )
         never = np.full(samples, NEVER, np.int64)
         self.tick_free = never  # first cycle in which a tick may be taken
         self.start = never

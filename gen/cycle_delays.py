@@ -10,7 +10,7 @@ from ..hw.delay_line import DelayLine
 from ..hw.params import LinkParams
 from ..hw.serialiser import Serialiser
 from .cycle_ports import NEVER
-from .cycle_serialiser import QUEUE_CYCLES, SerialiserClock
+from .cycle_serialiser import SerialiserClock
 from .cycle_streams import Branch
 
 __all__ = ["DelayBranch", "DelayClock", "delayed_counts"]
@@ -27,16 +27,22 @@ def delayed_counts(counts: np.ndarray, delay_steps: Sequence[int], *, recurrent:
 
 
 class DelayClock:
-    """Cycle numbers of a delay line, an array over samples each; `counts` are its source's events."""
+    """Cycle numbers of a delay line, an array over samples each; `counts` are its source's events.
 
-    def __init__(self, link: LinkParams, counts: np.ndarray):
+    With `values` an event carries one, so a channel sends at most one a step.
+    """
+
+    def __init__(self, link: LinkParams, counts: np.ndarray, *, values: bool = False):
         shape = link.line
         assert shape is not None
         arrived = delayed_counts(counts, link.delay_steps, recurrent=link.recurrent)
         self.samples, self.steps = counts.shape[:2]
         self.words = shape.words
-        deep = Serialiser.deep_cycles(shape.words)
-        self.to_scan = 1 + DelayLine.SCAN_CYCLES + QUEUE_CYCLES + deep  # from its start to the serialiser's
+        spike_bits = 1 if values else shape.count_bits
+        self.to_scan = 1 + DelayLine.SCAN_CYCLES  # from its start to its serialiser's first token
+        self.to_scan += Serialiser.latency_cycles(
+            groups=shape.words, lanes=shape.lanes, spike_bits=spike_bits
+        )
         self.serialiser = SerialiserClock(arrived, shape.lanes, self.samples)
         never = np.full(self.samples, NEVER, np.int64)
         self.popped = [never] * Serialiser.SWEEPS  # by step, `SWEEPS` late

@@ -10,10 +10,7 @@ from ..hw.serialiser import Serialiser
 from .cycle_ports import NEVER, Port
 from .cycle_streams import Branch, StageTimes
 
-__all__ = ["QUEUE_CYCLES", "SerialiserClock", "step_events"]
-
-QUEUE_CYCLES = Serialiser.LATENCY_CYCLES
-"""Cycles from a strobe to the one in which its group is scanned; a deep queue takes longer."""
+__all__ = ["SerialiserClock", "step_events"]
 
 
 def step_events(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -113,7 +113,8 @@ class _Clockwork:
                 continue
             branch = Branch(entry, base=self._base(number, place) - link.first, silent=several)
             if link.delay_steps:
-                line = DelayClock(link, self._source_counts(link))
+                values = link.source == INPUT and self.params.input_value_bits > 0
+                line = DelayClock(link, self._source_counts(link), values=values)
                 self.lines[number, place] = line
                 branch = DelayBranch(line)
             elif needs_queue(place):

@@ -251,7 +251,7 @@ def _output(cost: BlockCost, core: CoreParams, *, readout: ReadoutKind, count_bi
     groups = -(-neuron.neurons // lanes)
     entry = entry_bits(core, readout=readout, count_bits=count_bits)
     value = sent_shape(core, readout, count_bits)
-    cost.ffs["entry bits"] = entry * (2 if Serialiser.deep_cycles(groups) else 1)
+    cost.ffs["entry bits"] = entry * (2 if Serialiser.deep_queue(groups) else 1)
     cost.ffs["counter bits"] = cost.luts["counter bits"] = bits_for_unsigned(2 * groups)
     cost.luts["scan lanes"] = lanes if lanes > 1 else 0
     cost.luts["scan levels"] = lanes * (lanes - 1).bit_length()

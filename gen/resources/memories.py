@@ -239,7 +239,7 @@ def _fast_fifo(width: int, depth: int) -> MemoryShape:
 def _serialiser_queue(width: int, groups: int) -> Iterator[MemoryShape]:
     """Queue of a serialiser: a deep one has a short one behind it."""
     queue = _fast_fifo(width, max(2, Serialiser.SWEEPS * groups))
-    if not Serialiser.deep_cycles(groups):
+    if not Serialiser.deep_queue(groups):
         yield queue
         return
     yield replace(queue, old_word=False, block_ram=True)

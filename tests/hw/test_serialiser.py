@@ -10,7 +10,8 @@ from spikeloom.hw.serialiser import Serialiser
 from .drivers import Bench, coin
 from .runs import fields
 
-SIZES = [(1, 1), (4, 4), (5, 2), (6, 3), (7, 1), (7, 7), (9, 5), (12, 4)]  # neurons, lanes
+# neurons, lanes
+SIZES = [(1, 1), (4, 4), (5, 2), (6, 3), (7, 1), (7, 7), (9, 5), (12, 4), (24, 12), (40, 10), (90, 40)]
 
 
 class Run:
@@ -34,7 +35,7 @@ class Run:
 
             self.payloads = await self.bench.get(ctx, block.out, done=done, stall=stall, taken=self.sent)
 
-        self.bench.run(self.sweep, read)
+        self.bench.run(self.sweep, read, limit_cycles=40_000)
 
     def last(self, sweep):
         return sweep % self.last_every == self.last_every - 1
@@ -147,7 +148,7 @@ def test_counts_leave_an_event_a_cycle():
     run = Run(block, AllOnes(7), sweeps=1, density=1.0, last_every=1)
     events = sum(run.counts[0])
     assert events > 12
-    assert run.sent == [run.strobes[0] + Serialiser.LATENCY_CYCLES + k for k in range(events + 1)]
+    assert run.sent == [run.strobes[0] + block.latency + k for k in range(events + 1)]
 
 
 @pytest.mark.parametrize("value", [None, unsigned(4)], ids=["events", "values"])
@@ -160,11 +161,15 @@ def test_only_the_last_step(neurons, lanes, value):
 
 
 @pytest.mark.parametrize("only_last", [False, True])
-def test_latency_and_rate(only_last):
-    """The first token of a sweep of full masks after `LATENCY_CYCLES`, then a token a cycle."""
-    block = Serialiser(neurons=10, lanes=4, only_last=only_last)
+@pytest.mark.parametrize(
+    ("neurons", "lanes", "latency"), [(10, 1, 4), (10, 4, 4), (40, 10, 5), (64, 16, 5), (120, 40, 6)]
+)
+def test_latency_and_rate(neurons, lanes, latency, only_last):
+    """The first token of a sweep of full masks after `latency`, then a token a cycle."""
+    block = Serialiser(neurons=neurons, lanes=lanes, only_last=only_last)
     run = Run(block, AllOnes(), sweeps=1, density=1.0, last_every=1)
-    assert run.sent == [run.strobes[0] + Serialiser.LATENCY_CYCLES + k for k in range(11)]
+    assert block.latency == latency
+    assert run.sent == [run.strobes[0] + latency + k for k in range(neurons + 1)]
 
 
 @pytest.mark.parametrize(
@@ -173,10 +178,10 @@ def test_latency_and_rate(only_last):
 )
 def test_a_deep_queue_is_later(neurons, lanes, bits, late):
     block = Serialiser(neurons=neurons, lanes=lanes, spike_bits=bits)
-    cycles = Serialiser.deep_cycles(block.groups)
-    assert (cycles > 0) is late
+    assert Serialiser.deep_queue(block.groups) is late
+    assert block.latency == Serialiser.latency_cycles(groups=1, lanes=lanes, spike_bits=bits) + 3 * late
     run = Run(block, AllOnes(), sweeps=1, density=1.0, last_every=1)
-    start = run.strobes[0] + Serialiser.LATENCY_CYCLES + cycles
+    start = run.strobes[0] + block.latency
     assert run.sent == [start + k for k in range(len(run.sent))]
     assert len(run.sent) == 1 + (block.neurons if bits == 1 else sum(run.counts[0]))
     run = Run(block, random.Random(1), sweeps=6, density=0.4)
@@ -186,7 +191,7 @@ def test_a_deep_queue_is_later(neurons, lanes, bits, late):
 def test_a_silent_population_costs_its_tick():
     block = Serialiser(neurons=10, lanes=2)
     run = Run(block, AllZeros(), sweeps=1, density=0.0)
-    assert run.sent == [run.strobes[-1] + Serialiser.LATENCY_CYCLES]
+    assert run.sent == [run.strobes[-1] + block.latency]
 
 
 @pytest.mark.parametrize("value", [None, signed(3)], ids=["events", "values"])

@@ -1,0 +1,205 @@
+"""Lane scan: what the lanes of a group send, one after the other, found in levels of four.
+
+A level splits a group of lanes into its parts that send something; the last one sends lanes. Which part is
+next, and whether it is the last, are registers: so no handshake waits for a search through the lanes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Shape
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .params import bits_for_unsigned
+
+__all__ = ["CountDown", "LaneGroup", "LaneScan", "part_sizes"]
+
+RADIX = 4  # parts of a level: as many as a LUT has inputs
+
+
+def part_sizes(lanes: int) -> list[int]:
+    """Lanes of what each level of the scan sends, to single lanes."""
+    sizes = [1]
+    while sizes[0] * RADIX < lanes:
+        sizes.insert(0, sizes[0] * RADIX)
+    return sizes
+
+
+@dataclass(frozen=True)
+class LaneGroup:
+    """What a level takes: `lanes` neighbours of a population whose highest index is `highest`.
+
+    `unit` divides the index of its first lane, which is kept in units. A `whole` group may have a tick behind
+    its lanes; a part is either lanes or a tick.
+    """
+
+    lanes: int
+    unit: int
+    highest: int
+    value: Shape | None
+    spike_bits: int
+    whole: bool = True
+
+    def part(self, lanes: int) -> LaneGroup:
+        """What a level sends that splits it into so many lanes."""
+        return replace(self, lanes=lanes, unit=min(self.unit, lanes), whole=False)
+
+    def entry(self) -> dict[str, Any]:
+        """Fields: base, mask (lanes that send), tick (final of a whole group), last, and values or counts."""
+        fields: dict[str, Any] = {
+            "base": bits_for_unsigned(self.highest // self.unit),
+            "mask": self.lanes,
+            "final" if self.whole else "tick": 1,
+            "last": 1,
+        }
+        if self.value is not None:
+            fields["values"] = data.ArrayLayout(self.value, self.lanes)
+        if self.spike_bits > 1:
+            fields["counts"] = data.ArrayLayout(self.spike_bits, self.lanes)
+        return fields
+
+    def layout(self) -> data.StructLayout:
+        """The same; with counts, also which of them are 1."""
+        single = {"single": self.lanes} if self.spike_bits > 1 else {}
+        return data.StructLayout(self.entry() | single)
+
+
+class LaneScan(wiring.Component):
+    """One level: the parts of a group that send, lowest first, then the tick of a whole one; a cycle each.
+
+    Streams
+    -------
+    i : in, `group.layout()`; has a lane that sends, or a tick
+    o : out, `group.part(lanes).layout()`, `LATENCY_CYCLES` later at the earliest
+    """
+
+    LATENCY_CYCLES = 1
+
+    i: Any
+    o: Any
+
+    def __init__(self, group: LaneGroup, lanes: int):
+        self.group = group
+        self.part = group.part(lanes)
+        self.parts = -(-group.lanes // lanes)
+        super().__init__(
+            {
+                "i": In(stream.Signature(group.layout())),
+                "o": Out(stream.Signature(self.part.layout())),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        group = self.i.payload
+        sending = self._sending(group)
+        held = Signal(self.group.layout(), reset_less=True)
+        number = Signal(range(self.parts), reset_less=True)
+        rest = Signal(len(sending), reset_less=True)  # of `sending`, what is behind the part under way
+        live, tick = Signal(), Signal(reset_less=True)
+        finish = Signal(init=1)  # nothing of the group is left behind it, or there is no group
+        m.d.comb += [self.i.ready.eq(finish & (~live | self.o.ready)), self.o.valid.eq(live)]
+        ahead = Mux(finish, sending, rest)
+        alone = ~self.i.valid | ~_without_lowest(sending).any()
+        if not self.group.whole:
+            alone |= group.tick
+        with m.If(~live | self.o.ready):
+            m.d.sync += [
+                live.eq(~finish | self.i.valid),
+                finish.eq(Mux(finish, alone, ~_without_lowest(rest).any())),
+                number.eq(_lowest(ahead)),
+                rest.eq(_without_lowest(ahead)),
+                tick.eq(~ahead[: self.parts].any()),
+            ]
+        with m.If(self.i.ready):
+            m.d.sync += held.eq(group)
+        self._send(m, held, number, tick if self.group.whole else held.tick)
+        return m
+
+    def _sending(self, group: Any) -> Value:
+        """The parts that have a lane that sends, and the tick of a whole group."""
+        lanes = self.part.lanes
+        parts = [group.mask[k * lanes : (k + 1) * lanes].any() for k in range(self.parts)]
+        return Cat(*parts, *([group.final] if self.group.whole else []))
+
+    def _send(self, m: Module, held: Any, number: Signal, tick: Value) -> None:
+        part = self.o.payload
+        m.d.comb += [
+            part.base.eq(self._base(held.base, number)),
+            part.tick.eq(tick),
+            part.last.eq(held.last),
+        ]
+        for name in ("mask", "values", "counts", "single"):
+            if name in held.shape().members:
+                m.d.comb += part[name].eq(self._chosen(Value.cast(held[name]), number))
+
+    def _chosen(self, lanes: Value, number: Value) -> Value:
+        """Part `number` of a field of all lanes; 0 where it has none."""
+        bits = len(lanes) // self.group.lanes * self.part.lanes
+        parts: list[Value] = [lanes[k * bits : (k + 1) * bits] for k in range(self.parts)]
+        for bit in number:
+            pairs = [parts[k : k + 2] for k in range(0, len(parts), 2)]
+            parts = [Mux(bit, *reversed(pair)) if len(pair) == 2 else pair[0] for pair in pairs]
+        return parts[0]
+
+    def _base(self, base: Value, number: Value) -> Value:
+        """Index of the part's first lane: number and base side by side, as far as the base has units."""
+        low = (self.group.unit // self.part.unit).bit_length() - 1
+        step = (self.part.lanes // self.part.unit).bit_length() - 1
+        high = number[low:]
+        return Cat(number[:low], base + Cat(Const(0, step), high) if len(high) else base)
+
+
+class CountDown(wiring.Component):
+    """A lane as often as its count says.
+
+    Streams
+    -------
+    i : in, `group.layout()` of one lane, or a tick
+    o : out, the same, `LATENCY_CYCLES` later at the earliest
+    """
+
+    LATENCY_CYCLES = 1
+
+    i: Any
+    o: Any
+
+    def __init__(self, group: LaneGroup):
+        self.group = group
+        payload = stream.Signature(group.layout())
+        super().__init__({"i": In(payload), "o": Out(payload)})
+
+    def elaborate(self, platform):
+        m = Module()
+        lane, held = self.i.payload, self.o.payload
+        live, finish = Signal(), Signal(init=1)  # as in a level of the scan
+        left = Signal(self.group.spike_bits, reset_less=True)  # events, this one included
+        m.d.comb += [self.o.valid.eq(live), self.i.ready.eq(finish & (~live | self.o.ready))]
+        with m.If(~live | self.o.ready):
+            m.d.sync += [
+                live.eq(~finish | self.i.valid),
+                finish.eq(Mux(finish, ~self.i.valid | lane.single | lane.tick, left == 2)),
+                left.eq(Mux(finish, lane.counts[0], left - 1)),
+            ]
+        with m.If(self.i.ready):
+            m.d.sync += held.eq(lane)
+        return m
+
+
+def _lowest(mask: Value) -> Value:
+    """Number of the lowest bit that is set."""
+    first = mask & ~_without_lowest(mask)
+    width = len(mask)
+    bits = [
+        Cat(*(first[k] for k in range(width) if k >> bit & 1)).any()
+        for bit in range((width - 1).bit_length())
+    ]
+    return Cat(*bits) if bits else Const(0, 1)
+
+
+def _without_lowest(mask: Value) -> Value:
+    return Cat(*(mask[k] & mask[:k].any() for k in range(len(mask))))
