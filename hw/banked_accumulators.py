@@ -21,9 +21,12 @@ from .signatures import sweep_signature
 
 __all__ = ["BankedAccumulators"]
 
-READ_CYCLES = 2  # from the address of a word to the word
-ROW_CYCLES = 4  # from `add` to its weights: the word is read, its bank chosen, sums on their way chosen
+READ_CYCLES = 3  # to a word: a register of its address, the memory's own and one behind it
+ROW_CYCLES = (
+    READ_CYCLES + 2
+)  # from `add` to its weights: the word is read, its bank chosen, sums on their way chosen
 WRITE_CYCLES = ROW_CYCLES + 1  # from `add` to the write of its sums
+AGES = WRITE_CYCLES - 1  # rows before whose sums a row's word does not have yet
 
 
 class BankedAccumulators(wiring.Component):
@@ -47,7 +50,7 @@ class BankedAccumulators(wiring.Component):
     """
 
     SWAP_CYCLES = 4  # from a swap to the start of its sweep, at the earliest
-    SWEEP_CYCLES = 3  # from the start of a sweep to its first group
+    SWEEP_CYCLES = 1 + READ_CYCLES  # from the start of a sweep to its first group
 
     add: Signal
     group: Signal
@@ -97,8 +100,10 @@ class BankedAccumulators(wiring.Component):
             m.d.sync += bank.eq(~bank)
         running, number, last = self._control(m)
         part, word = sweep_position(m, self, running, number == self.sweep_groups - 1)
-        reads, writes = self._banks(m, bank, word)
-        touched = self._touched(m, bank, word, running & (part == 0))
+        addresses = [Signal.like(self.group, name=f"address_{k}") for k in range(2)]
+        m.d.sync += [address.eq(Mux(bank == k, self.group, word)) for k, address in enumerate(addresses)]
+        reads, writes = self._banks(m, addresses)
+        touched = self._touched(m, bank, addresses, running & (part == 0))
         self._add(m, bank, reads, writes, touched)
         self._sweep(m, bank, reads, touched, (running, number, part, last))
         return m
@@ -124,7 +129,7 @@ class BankedAccumulators(wiring.Component):
             m.d.sync += last.eq(self.swap_last)
         return running, number, last
 
-    def _banks(self, m: Module, bank: Signal, word: Signal) -> tuple[list[Signal], list]:
+    def _banks(self, m: Module, addresses: list[Signal]) -> tuple[list[Signal], list]:
         """Words read from each bank, two cycles after their address, and the write ports."""
         width = self.params.lanes * self.params.acc_bits
         reads, writes = [], []
@@ -134,7 +139,7 @@ class BankedAccumulators(wiring.Component):
             )
             m.submodules[f"bank_{k}"] = memory
             read, write = memory.read_port(), memory.write_port()
-            m.d.comb += read.addr.eq(Mux(bank == k, self.group, word))
+            m.d.comb += read.addr.eq(addresses[k])
             # nothing between the memory and this register: it can be the RAM's own
             held = Signal(width, name=f"read_{k}", reset_less=True)
             m.d.sync += held.eq(read.data)
@@ -142,66 +147,75 @@ class BankedAccumulators(wiring.Component):
             writes.append(write)
         return reads, writes
 
-    def _touched(self, m: Module, bank: Signal, word: Signal, swept: Value) -> list[Signal]:
+    def _touched(self, m: Module, bank: Signal, addresses: list[Signal], swept: Value) -> list[Signal]:
         """For each bank, whether the word that is read was touched in its step; a cycle after its address."""
         clear = Signal.like(self.group, name="clear")
         clearing = Signal(init=1)
         m.d.comb += self.clearing.eq(clearing)
         with m.If(clearing):
             m.d.sync += [clear.eq(clear + 1), clearing.eq(clear != self.params.groups - 1)]
+        cleared = Signal.like(self.group, name="cleared", reset_less=True)
+        clears = Signal()
+        m.d.sync += [cleared.eq(clear), clears.eq(clearing)]
         found = []
         for k in range(2):
             memory = Memory(shape=1, depth=max(2, self.params.groups), init=[])
             m.submodules[f"touched_{k}"] = memory
             read, write = memory.read_port(), memory.write_port()
-            address = Mux(bank == k, self.group, word)
+            enable, touch = Signal(name=f"touch_enable_{k}"), Signal(name=f"touch_{k}")
+            m.d.sync += [
+                enable.eq(clearing | Mux(bank == k, self.add, swept)),
+                touch.eq((bank == k) & ~clearing),
+            ]
             m.d.comb += [
-                read.addr.eq(address),
-                write.addr.eq(Mux(self.clearing, clear, address)),
-                write.data.eq((bank == k) & ~self.clearing),
-                write.en.eq(self.clearing | Mux(bank == k, self.add, swept)),
+                read.addr.eq(addresses[k]),
+                write.addr.eq(Mux(clears, cleared, addresses[k])),
+                write.data.eq(touch),
+                write.en.eq(enable),
             ]
             found.append(read.data)
         return found
 
     def _add(self, m: Module, bank: Signal, reads: list, writes: list, touched: list) -> None:
         """Read, add, write: a row a cycle."""
-        rows = _delayed(m, Cat(self.add, bank, self.group), WRITE_CYCLES + 1, "add")
+        rows = _delayed(m, Cat(self.add, bank, self.group), WRITE_CYCLES, "add")
         layout = data.ArrayLayout(signed(self.params.acc_bits), self.params.lanes)
         sums, before, earlier, forwarded, raw, kept = (
             Signal(layout, name=name, reset_less=True)
             for name in ("sums", "before", "earlier", "forwarded", "raw", "kept")
         )
-        known, on_its_way = Signal(), Signal()
+        known, far, on_its_way = Signal(), Signal(), Signal()
         # two cycles after `add`: whether the row 1, 2, ... cycles before was to the same word
-        same = [Signal(name=f"same_{age}") for age in range(1, WRITE_CYCLES + 1)]
+        same = [Signal(name=f"same_{age}") for age in range(1, AGES + 1)]
         m.d.sync += [
             flag.eq(row[0] & (row[1:] == rows[0][1:])) for flag, row in zip(same, rows[1:], strict=True)
         ]
-        near = _delayed(m, same[0], 2, "near")[-1]
-        middle = _delayed(m, same[1], 1, "middle")[-1]
+        # each once more in a register: their copies, one for some lanes each, may stand far away
+        near = _delayed(m, same[0], 3, "near")[-1]
+        middle = _delayed(m, same[1], 2, "middle")[-1]
+        third = _delayed(m, same[2], 1, "third")[-1]
+        fourth = _delayed(m, same[3], 1, "fourth")[-1]
         m.d.sync += [
-            known.eq(Mux(rows[0][1], touched[1], touched[0])),
+            known.eq(Mux(rows[READ_CYCLES - 2][1], touched[1], touched[0])),
             before.eq(sums),
             earlier.eq(before),
-            on_its_way.eq(Cat(*same[2:]).any()),
+            far.eq(Cat(*same[2:]).any()),
+            on_its_way.eq(far),
         ]
         chosen = rows[READ_CYCLES - 1][1]
         read = [data.View(layout, word) for word in reads]
         for k, addend in enumerate(addends(self.row, self.params)):
             m.d.sync += [
                 raw[k].eq(Mux(known, Mux(chosen, read[1][k], read[0][k]), 0)),
-                forwarded[k].eq(Mux(same[2], sums[k], Mux(same[3], before[k], earlier[k]))),
+                forwarded[k].eq(Mux(third, sums[k], Mux(fourth, before[k], earlier[k]))),
                 kept[k].eq(Mux(middle, sums[k], Mux(on_its_way, forwarded[k], raw[k]))),
                 sums[k].eq(Mux(near, sums[k], kept[k]) + addend),
             ]
-        done = rows[WRITE_CYCLES - 1]
+        done, ahead = rows[WRITE_CYCLES - 1], rows[WRITE_CYCLES - 2]
         for k, write in enumerate(writes):
-            m.d.comb += [
-                write.addr.eq(done[2:]),
-                write.data.eq(sums),
-                write.en.eq(done[0] & (done[1] == k)),
-            ]
+            enable = Signal(name=f"write_enable_{k}")
+            m.d.sync += enable.eq(ahead[0] & (ahead[1] == k))
+            m.d.comb += [write.addr.eq(done[2:]), write.data.eq(sums), write.en.eq(enable)]
 
     def _sweep(
         self,
@@ -214,7 +228,7 @@ class BankedAccumulators(wiring.Component):
         """Words of the other bank, part by part, with what travels beside them."""
         running, number, part, last = counter
         now = Cat(running, last, bank, part == 0, number == self.sweep_groups - 1, number)
-        early, here = _delayed(m, now, READ_CYCLES, "swept")
+        *_, early, here = _delayed(m, now, READ_CYCLES, "swept")
         known, kept = Signal(), Signal()
         m.d.sync += known.eq(Mux(early[2], touched[0], touched[1]))
         first_part = here[3]

@@ -12,9 +12,9 @@ from typing import Any
 
 from amaranth import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
+from .fifo import Fifo
 from .params import CoreParams
 from .row_decode import decode_event, start_layout
 from .row_walk import RowWalk
@@ -23,7 +23,7 @@ from .staged import Pipeline, Staged
 
 __all__ = ["Expander", "decode_cycles", "decode_fields", "expander_depth"]
 
-QUEUE_CYCLES = 2  # through the queue behind the decoder
+QUEUE_CYCLES = Fifo.LATENCY_CYCLES  # through the queue behind the decoder
 
 
 def decode_cycles(core: CoreParams, channels_last: Sequence[bool]) -> int:
@@ -86,7 +86,7 @@ class Expander(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         layout = start_layout(self.core)
-        m.submodules.queue = queue = SyncFIFOBuffered(width=layout.size, depth=self.depth)
+        m.submodules.queue = queue = Fifo(width=layout.size, depth=self.depth)
         m.submodules.walk = walk = RowWalk(self.core)
         token = self.events.payload
         fields, _ = decode_fields(Pipeline(m), self.core, self.channels_last, token.index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth import Array, Const, Module, Mux, Signal, Value
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .params import CoreParams
@@ -25,6 +25,9 @@ class RowWalk(wiring.Component):
 
     The first row of an event is offered a cycle after its start was taken; the next start is taken with the
     last row. An event without taps and a tick take a cycle; their `columns` and `lines` are 0.
+
+    Everything that decides on the next row is a register: how many words, columns and lines are left, 0 or 1,
+    and whether the row is the event's last.
     """
 
     LATENCY_CYCLES = 1
@@ -35,6 +38,7 @@ class RowWalk(wiring.Component):
     def __init__(self, core: CoreParams):
         self.core = core
         self.walks = walks(core)
+        self.more_words = [walk.words - 1 for walk in self.walks]
         super().__init__(
             {
                 "starts": In(stream.Signature(start_layout(core))),
@@ -45,35 +49,63 @@ class RowWalk(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         start = self.starts.payload
-        now = Signal(start_layout(self.core))
-        live = Signal()
-        words = Signal(range(max(2, *(walk.words for walk in self.walks))), name="words_left")
-        columns = Signal.like(now.columns, name="columns_left")
-        line = Signal(data.StructLayout({"row": len(now.row), "group": len(now.group)}), name="next_line")
-        word_over, column_over, line_over = words == 0, columns == 0, now.lines == 0
-        moves, load = Signal(), Signal()
-        m.d.comb += [
-            moves.eq(live & (now.none | self.rows.ready)),
-            load.eq(~live | (moves & word_over & column_over & line_over)),
-            self.starts.ready.eq(load),
-            self.rows.valid.eq(live & ~now.none),
-        ]
+        now = Signal(start_layout(self.core), reset_less=True)
+        valid, finish, load = Signal(), Signal(init=1), Signal()
+        move = ~valid | self.rows.ready
+        m.d.comb += [load.eq(finish & move), self.starts.ready.eq(load), self.rows.valid.eq(valid)]
         m.d.comb += [self.rows.payload[name].eq(now[name]) for name in self.rows.payload.shape().members]
-        more_words = [walk.words - 1 for walk in self.walks]
+        words = _Left(self._of(start.link, self.more_words), "words")
+        columns, lines = _Left(start.columns, "columns"), _Left(start.lines, "lines")
+        single = start.tick | start.none
         with m.If(load):
-            m.d.sync += [live.eq(self.starts.valid), now.eq(start), columns.eq(start.columns)]
-            m.d.sync += words.eq(Mux(start.tick | start.none, 0, self._of(start.link, more_words)))
-            m.d.sync += self._after(line, start, "line", start.link)
-        with m.Elif(moves):
-            m.d.sync += words.eq(Mux(word_over, self._of(now.link, more_words), words - 1))
-            with m.If(~word_over):
-                m.d.sync += self._after(now, now, "word", now.link)
-            with m.Elif(~column_over):
-                m.d.sync += [columns.eq(columns - 1), *self._after(now, now, "column", now.link)]
-            with m.Else():
-                m.d.sync += [now.row.eq(line.row), now.group.eq(line.group), now.lines.eq(now.lines - 1)]
-                m.d.sync += [columns.eq(now.columns), *self._after(line, line, "line", now.link)]
+            m.d.sync += [now.eq(start), valid.eq(self.starts.valid & ~start.none)]
+            m.d.sync += finish.eq(
+                ~self.starts.valid | single | (words.first_none & columns.first_none & lines.first_none)
+            )
+            m.d.sync += [*words.begin(), *columns.begin(), *lines.begin()]
+        with m.Elif(move):
+            m.d.sync += finish.eq(self._is_last(words, columns, lines))
+            self._advance(m, words, columns, lines)
+        self._addresses(m, now, load, move, words, columns)
         return m
+
+    def _is_last(self, words: _Left, columns: _Left, lines: _Left) -> Value:
+        """Whether the row behind this one is the event's last."""
+        in_word = words.one & columns.none & lines.none
+        in_column = words.first_was_none & columns.one & lines.none
+        in_line = words.first_was_none & columns.first_was_none & lines.one
+        return Mux(words.none, Mux(columns.none, in_line, in_column), in_word)
+
+    def _advance(self, m: Module, words: _Left, columns: _Left, lines: _Left) -> None:
+        """Words are the inner loop, then columns, then lines."""
+        with m.If(words.none):
+            m.d.sync += words.again()
+            with m.If(columns.none):
+                m.d.sync += [*columns.again(), *lines.less()]
+            with m.Else():
+                m.d.sync += columns.less()
+        with m.Else():
+            m.d.sync += words.less()
+
+    def _addresses(self, m: Module, now: Any, load: Value, move: Value, words: _Left, columns: _Left) -> None:
+        """Row and group: a step on, or the first of the next line, which is kept beside them."""
+        start = self.starts.payload
+        for place, name in enumerate(("row", "group")):
+            width = len(now[name])
+            line = Signal(width, name=f"next_line_{name}", reset_less=True)
+            at, first = now[name], start[name]
+            word = at + self._step("word", place, now.link, width)
+            column = at + self._step("column", place, now.link, width)
+            with m.If(load):
+                m.d.sync += line.eq(first + self._step("line", place, start.link, width))
+            with m.Elif(move):
+                m.d.sync += at.eq(Mux(words.none, Mux(columns.none, line, column), word))
+                with m.If(words.none & columns.none):
+                    m.d.sync += line.eq(line + self._step("line", place, now.link, width))
+
+    def _step(self, kind: str, place: int, link: Value, width: int) -> Value:
+        """What an address grows by, modulo its width."""
+        return self._of(link, [getattr(walk, kind)[place] % (1 << width) for walk in self.walks])
 
     def _of(self, link: Value, values: list[int]) -> Value:
         """Constant of the link."""
@@ -81,11 +113,51 @@ class RowWalk(wiring.Component):
             return Const(values[0], max(1, values[0].bit_length()))
         return Array(Const(value) for value in values)[link]
 
-    def _after(self, to: Any, at: Any, step: str, link: Value) -> list:
-        """One step on: both addresses, which wrap around at their widths."""
-        grown = []
-        for place, name in enumerate(("row", "group")):
-            width = len(at[name])
-            steps = [getattr(walk, step)[place] % (1 << width) for walk in self.walks]
-            grown.append(to[name].eq(at[name] + self._of(link, steps)))
-        return grown
+
+class _Left:
+    """Count of what is left, and registers that say whether that is none or one.
+
+    `first` is its value when an event begins, which `again` restores. A constant 0 needs no registers.
+    """
+
+    def __init__(self, first: Value, name: str):
+        def register(what: str, bits: int = 1) -> Signal:
+            return Signal(bits, name=f"{name}_{what}", reset_less=True)
+
+        self.first = first
+        self.first_none = first == 0
+        self.fixed = isinstance(first, Const) and not first.value
+        self.count, self.kept = register("left", len(first)), register("first", len(first))
+        self.one, self.first_was_one = register("one"), register("first_was_one")
+        self.none: Value = Const(1) if self.fixed else register("none")
+        self.first_was_none: Value = Const(1) if self.fixed else register("first_was_none")
+
+    def begin(self) -> list:
+        """With an event's start."""
+        if self.fixed:
+            return []
+        one = self.first == 1
+        return [
+            self.count.eq(self.first),
+            self.kept.eq(self.first),
+            self.none.eq(self.first_none),
+            self.first_was_none.eq(self.first_none),
+            self.one.eq(one),
+            self.first_was_one.eq(one),
+        ]
+
+    def again(self) -> list:
+        """From the beginning."""
+        if self.fixed:
+            return []
+        return [
+            self.count.eq(self.kept),
+            self.none.eq(self.first_was_none),
+            self.one.eq(self.first_was_one),
+        ]
+
+    def less(self) -> list:
+        """One less."""
+        if self.fixed:
+            return []
+        return [self.count.eq(self.count - 1), self.none.eq(self.one), self.one.eq(self.count == 2)]

@@ -154,7 +154,9 @@ def core_memories(
         yield _table("parameters", words, bits)
     yield from _serialiser_queue(entry_bits(core, readout=readout, count_bits=count_bits), groups)
     if core.by_rows:
-        yield replace(_fifo(start_layout(core).size, expander_depth(core, channels_last)), block="starts")
+        yield replace(
+            _fast_fifo(start_layout(core).size, expander_depth(core, channels_last)), block="starts"
+        )
         for words, bits in decode_cost(core, channels_last).tables:
             yield _table("tables", words, bits)
 
@@ -244,11 +246,6 @@ def _serialiser_queue(width: int, groups: int) -> Iterator[MemoryShape]:
         return
     yield replace(queue, old_word=False, block_ram=True)
     yield _fast_fifo(width, DeepFifo.FRONT_DEPTH)
-
-
-def _fifo(width: int, depth: int) -> MemoryShape:
-    """Amaranth's buffered FIFO: its last word is a register."""
-    return MemoryShape(block="queue", depth=depth - 1, width=width, written=True, old_word=True)
 
 
 def _link_memories(params: AcceleratorParams, number: int) -> Iterator[MemoryShape]:
