@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..hw.expander import QUEUE_CYCLES, decode_cycles, expander_depth
+from ..hw.expander import QUEUE_CYCLES, ROOM_CYCLES, decode_cycles, expander_depth
 from ..hw.params import CoreParams, LinkParams
 
 __all__ = ["NEVER", "DensePort", "ExpanderPort", "Port", "core_port", "event_cycles", "link_cycles"]
@@ -72,7 +72,7 @@ class ExpanderPort:
 
     def event(self, offered: np.ndarray, mask: np.ndarray, index: np.ndarray) -> np.ndarray:
         """Cycle in which an event is taken."""
-        taken = np.maximum.reduce([offered, self.done + 1, self.reads[:, 0] + 1])
+        taken = np.maximum.reduce([offered, self.done + 1, self.reads[:, 0] + ROOM_CYCLES])
         read = self._read(taken, mask)
         self.free = np.where(mask, read + self.cycles[np.where(mask, index, 0)], self.free)
         self.done = np.where(mask, taken, self.done)
@@ -80,7 +80,7 @@ class ExpanderPort:
 
     def tick(self, offered: np.ndarray) -> np.ndarray:
         """Cycle in which the step's tick is taken."""
-        self.done = np.maximum.reduce([offered, self.done + 1, self.reads[:, 0] + 1])
+        self.done = np.maximum.reduce([offered, self.done + 1, self.reads[:, 0] + ROOM_CYCLES])
         read = self._read(self.done, np.ones(len(offered), bool))
         self.free = self.ticked = np.maximum(read + 1, self.tick_free)
         return self.done
@@ -97,7 +97,7 @@ class ExpanderPort:
         """As of `DensePort`.
 
         A full FIFO delays its source, never the walk: the token that waits is let in as the one `depth`
-        before it is read, and `depth` = `latency` + 1. So reads are those of an endless FIFO.
+        before it is read, and `depth` = `latency` + `ROOM_CYCLES`. So reads are those of an endless FIFO.
         """
         place = np.arange(1, there.shape[1] + 1)
         before = np.maximum(room, self.done)[:, None]
@@ -108,7 +108,7 @@ class ExpanderPort:
         over = np.maximum(begun, self.free[:, None]) + spent
         reads = np.concatenate([self.reads, over - cycles], axis=1)
         depth = self.reads.shape[1]
-        taken = np.maximum(offered, reads[:, : there.shape[1]] + 1)
+        taken = np.maximum(offered, reads[:, : there.shape[1]] + ROOM_CYCLES)
         self.reads = np.take_along_axis(reads, count[:, None] + np.arange(depth), axis=1)
         self.free = np.where(count > 0, _last(over, count), self.free)
         self.done = np.where(count > 0, _last(taken, count), self.done)

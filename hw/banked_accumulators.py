@@ -98,36 +98,41 @@ class BankedAccumulators(wiring.Component):
         bank = Signal()  # the one that adds
         with m.If(self.swap):
             m.d.sync += bank.eq(~bank)
-        running, number, last = self._control(m)
-        part, word = sweep_position(m, self, running, number == self.sweep_groups - 1)
+        running, number, final, last = self._control(m)
+        part, word = sweep_position(m, self, running, final)
         addresses = [Signal.like(self.group, name=f"address_{k}") for k in range(2)]
         m.d.sync += [address.eq(Mux(bank == k, self.group, word)) for k, address in enumerate(addresses)]
         reads, writes = self._banks(m, addresses)
         touched = self._touched(m, bank, addresses, running & (part == 0))
         self._add(m, bank, reads, writes, touched)
-        self._sweep(m, bank, reads, touched, (running, number, part, last))
+        self._sweep(m, bank, reads, touched, Cat(running, last, bank, part == 0, final, number))
         return m
 
-    def _control(self, m: Module) -> tuple[Signal, Signal, Signal]:
-        """Sweep counter: running, number of the group, last of the step that is swept."""
+    def _control(self, m: Module) -> tuple[Signal, Signal, Signal, Signal]:
+        """Sweep counter: running, number of the group, whether it is the final one, last of the step."""
         waiting, running = Signal(), Signal()
         swapped = _delayed(m, self.swap, self.SWAP_CYCLES - 1, "swapped")[-1]
         number = Signal(range(max(2, self.sweep_groups)))
-        last = Signal()
-        final = number == self.sweep_groups - 1
-        m.d.comb += [
-            self.start.eq(waiting & self.sweep_ready & ~running),
-            self.free.eq(running & (number == self.free_cycles(self.sweep_groups) - 2)),
-        ]
+        # known ahead, for the clock rate
+        final, last = Signal(init=self.sweep_groups == 1), Signal()
+        m.d.comb += self.start.eq(waiting & self.sweep_ready & ~running)
+        m.d.sync += self.free.eq(self._free(running, number))
         with m.If(running):
             m.d.sync += [running.eq(~final), number.eq(Mux(final, 0, number + 1))]
+            if self.sweep_groups > 1:
+                m.d.sync += final.eq(number == self.sweep_groups - 2)
         with m.If(self.start):
             m.d.sync += [waiting.eq(0), running.eq(1)]
         with m.If(swapped):
             m.d.sync += waiting.eq(1)
         with m.If(self.swap):
             m.d.sync += last.eq(self.swap_last)
-        return running, number, last
+        return running, number, final, last
+
+    def _free(self, running: Signal, number: Signal) -> Value:
+        """Whether in the next cycle a swap is one cycle away."""
+        place = self.free_cycles(self.sweep_groups) - 3
+        return self.start if place < 0 else running & (number == place)
 
     def _banks(self, m: Module, addresses: list[Signal]) -> tuple[list[Signal], list]:
         """Words read from each bank, two cycles after their address, and the write ports."""
@@ -184,23 +189,12 @@ class BankedAccumulators(wiring.Component):
             Signal(layout, name=name, reset_less=True)
             for name in ("sums", "before", "earlier", "forwarded", "raw", "kept")
         )
-        known, far, on_its_way = Signal(), Signal(), Signal()
-        # two cycles after `add`: whether the row 1, 2, ... cycles before was to the same word
-        same = [Signal(name=f"same_{age}") for age in range(1, AGES + 1)]
-        m.d.sync += [
-            flag.eq(row[0] & (row[1:] == rows[0][1:])) for flag, row in zip(same, rows[1:], strict=True)
-        ]
-        # each once more in a register: their copies, one for some lanes each, may stand far away
-        near = _delayed(m, same[0], 3, "near")[-1]
-        middle = _delayed(m, same[1], 2, "middle")[-1]
-        third = _delayed(m, same[2], 1, "third")[-1]
-        fourth = _delayed(m, same[3], 1, "fourth")[-1]
+        known = Signal()
+        near, second, third, fourth, on_its_way = self._on_their_way(m, rows)
         m.d.sync += [
             known.eq(Mux(rows[READ_CYCLES - 2][1], touched[1], touched[0])),
             before.eq(sums),
             earlier.eq(before),
-            far.eq(Cat(*same[2:]).any()),
-            on_its_way.eq(far),
         ]
         chosen = rows[READ_CYCLES - 1][1]
         read = [data.View(layout, word) for word in reads]
@@ -208,7 +202,7 @@ class BankedAccumulators(wiring.Component):
             m.d.sync += [
                 raw[k].eq(Mux(known, Mux(chosen, read[1][k], read[0][k]), 0)),
                 forwarded[k].eq(Mux(third, sums[k], Mux(fourth, before[k], earlier[k]))),
-                kept[k].eq(Mux(middle, sums[k], Mux(on_its_way, forwarded[k], raw[k]))),
+                kept[k].eq(Mux(second, sums[k], Mux(on_its_way, forwarded[k], raw[k]))),
                 sums[k].eq(Mux(near, sums[k], kept[k]) + addend),
             ]
         done, ahead = rows[WRITE_CYCLES - 1], rows[WRITE_CYCLES - 2]
@@ -217,17 +211,37 @@ class BankedAccumulators(wiring.Component):
             m.d.sync += enable.eq(ahead[0] & (ahead[1] == k))
             m.d.comb += [write.addr.eq(done[2:]), write.data.eq(sums), write.en.eq(enable)]
 
+    def _on_their_way(self, m: Module, rows: list[Signal]) -> tuple[Signal, ...]:
+        """Whether a row was to the word of the one 1, 2, 3 or 4 before it, or of any from 3 on: when needed.
+
+        The comparison takes two cycles: so the last register has little before it, and its copies, one for
+        some lanes each, may stand far away.
+        """
+        same = []
+        for age in range(1, AGES + 1):
+            row, parts = rows[age], []
+            half = max(2, len(row) // 2)
+            for part in (slice(1, half), slice(half, None)):
+                equal = Signal(name=f"equal_{age}_{len(parts)}")
+                m.d.sync += equal.eq(row[0] & (row[part] == rows[0][part]))
+                parts.append(equal)
+            flag = Signal(name=f"same_{age}")
+            m.d.sync += flag.eq(Cat(*parts).all())
+            same.append(flag)
+        near, second = _delayed(m, same[0], 2, "near")[-1], _delayed(m, same[1], 1, "second")[-1]
+        on_its_way = Signal()
+        m.d.sync += on_its_way.eq(Cat(*same[2:]).any())
+        return near, second, same[2], same[3], on_its_way
+
     def _sweep(
         self,
         m: Module,
         bank: Signal,
         reads: list,
         touched: list,
-        counter: tuple[Signal, Signal, Signal, Signal],
+        now: Value,
     ) -> None:
         """Words of the other bank, part by part, with what travels beside them."""
-        running, number, part, last = counter
-        now = Cat(running, last, bank, part == 0, number == self.sweep_groups - 1, number)
         *_, early, here = _delayed(m, now, READ_CYCLES, "swept")
         known, kept = Signal(), Signal()
         m.d.sync += known.eq(Mux(early[2], touched[0], touched[1]))

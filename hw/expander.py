@@ -15,15 +15,17 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .fifo import Fifo
+from .out_stage import OutStage
 from .params import CoreParams
 from .row_decode import decode_event, start_layout
 from .row_walk import RowWalk
 from .signatures import event_layout, event_stream, row_stream
 from .staged import Pipeline, Staged
 
-__all__ = ["Expander", "decode_cycles", "decode_fields", "expander_depth"]
+__all__ = ["QUEUE_CYCLES", "ROOM_CYCLES", "Expander", "decode_cycles", "decode_fields", "expander_depth"]
 
-QUEUE_CYCLES = Fifo.LATENCY_CYCLES  # through the queue behind the decoder
+QUEUE_CYCLES = Fifo.LATENCY_CYCLES + OutStage.LATENCY_CYCLES  # behind the decoder
+ROOM_CYCLES = 2  # from a start that leaves to the event that takes its room
 
 
 def decode_cycles(core: CoreParams, channels_last: Sequence[bool]) -> int:
@@ -34,7 +36,7 @@ def decode_cycles(core: CoreParams, channels_last: Sequence[bool]) -> int:
 
 def expander_depth(core: CoreParams, channels_last: Sequence[bool]) -> int:
     """Events that an expander holds before their first row is under way: enough for an event every cycle."""
-    return decode_cycles(core, channels_last) + QUEUE_CYCLES + 1
+    return decode_cycles(core, channels_last) + QUEUE_CYCLES + ROOM_CYCLES
 
 
 def decode_fields(
@@ -55,7 +57,8 @@ class Expander(wiring.Component):
     rows : out, `row_stream(core.rows, groups, core.array.value_bits)`
 
     Timing: as a FIFO of `depth` events that an event passes in `latency` cycles, in front of a walk that an
-    event occupies for as many cycles as it has rows, at least one.
+    event occupies for as many cycles as it has rows, at least one. Its room is known `ROOM_CYCLES` after that
+    walk took it.
 
     Parameters
     ----------
@@ -87,6 +90,7 @@ class Expander(wiring.Component):
         m = Module()
         layout = start_layout(self.core)
         m.submodules.queue = queue = Fifo(width=layout.size, depth=self.depth)
+        m.submodules.stage = stage = OutStage(layout)  # or the walk's handshake would go through the queue
         m.submodules.walk = walk = RowWalk(self.core)
         token = self.events.payload
         fields, _ = decode_fields(Pipeline(m), self.core, self.channels_last, token.index)
@@ -107,16 +111,18 @@ class Expander(wiring.Component):
             m.d.comb += [start.columns.eq(0), start.lines.eq(0)]
         m.d.comb += [queue.w_en.eq(control[0]), queue.w_data.eq(start)]
         m.d.comb += [
-            walk.starts.payload.eq(data.View(layout, queue.r_data)),
-            walk.starts.valid.eq(queue.r_rdy),
-            queue.r_en.eq(walk.starts.ready),
+            stage.i.payload.eq(data.View(layout, queue.r_data)),
+            stage.i.valid.eq(queue.r_rdy),
+            queue.r_en.eq(stage.i.ready),
         ]
+        wiring.connect(m, stage.o, walk.starts)
         self._credit(m, walk.starts.valid & walk.starts.ready)
         wiring.connect(m, walk.rows, wiring.flipped(self.rows))
         return m
 
     def _credit(self, m: Module, left: Value) -> None:
         """Take events while fewer than `depth` are on their way to the walk."""
-        inside = Signal(range(self.depth + 1))
+        inside, gone = Signal(range(self.depth + 1)), Signal()
         m.d.comb += self.events.ready.eq(inside != self.depth)
-        m.d.sync += inside.eq(inside + (self.events.valid & self.events.ready) - left)
+        m.d.sync += gone.eq(left)  # a register, for the clock rate
+        m.d.sync += inside.eq(inside + (self.events.valid & self.events.ready) - gone)

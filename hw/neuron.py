@@ -179,7 +179,9 @@ class _Lane:
     def clamp(self, v: Staged) -> Staged:
         if self.params.v_min is None:
             return v
-        return self.p.register(lambda v, low: Mux(v < low, low, v), v, self.word("v_min"), name="v_clamped")
+        low = self.word("v_min")
+        below = self.p.register(lambda v, low: (v - low)[-1], v, low, name="below")
+        return self.select(below, low, v, "v_clamped")
 
     def state(self, x: Staged, bits: int, name: str) -> Staged:
         """A state, saturated; what it was before is kept for whoever counts that."""

@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from spikeloom.hw.expander import Expander
+from spikeloom.hw.expander import ROOM_CYCLES, Expander
 from spikeloom.hw.params import INPUT, ArrayParams, CoreParams, LinkParams, NeuronParams
 from spikeloom.hw.row_decode import SMALL_TABLE
 
@@ -119,7 +119,7 @@ def check_timing(expander, core, channels_last, tokens, taken, given):
     free, at = 0, 0
     for number, sent in enumerate(tokens):
         offered = taken[0] if not number else taken[number - 1] + 1
-        room = read[number - expander.depth] + 1 if number >= expander.depth else 0
+        room = read[number - expander.depth] + ROOM_CYCLES if number >= expander.depth else 0
         assert taken[number] == max(offered, room)
         read.append(max(taken[number] + expander.latency, free))
         rows = 1 if sent["tick"] else len(list(expected_rows(core, channels_last, sent["index"])))
