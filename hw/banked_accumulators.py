@@ -50,7 +50,7 @@ class BankedAccumulators(wiring.Component):
     """
 
     SWAP_CYCLES = 4  # from a swap to the start of its sweep, at the earliest
-    SWEEP_CYCLES = 1 + READ_CYCLES  # from the start of a sweep to its first group
+    SWEEP_CYCLES = READ_CYCLES + 2  # from the start of a sweep to its first group
 
     add: Signal
     group: Signal
@@ -242,14 +242,16 @@ class BankedAccumulators(wiring.Component):
         now: Value,
     ) -> None:
         """Words of the other bank, part by part, with what travels beside them."""
-        *_, early, here = _delayed(m, now, READ_CYCLES, "swept")
-        known, kept = Signal(), Signal()
-        m.d.sync += known.eq(Mux(early[2], touched[0], touched[1]))
+        *_, asked, read, here = _delayed(m, now, READ_CYCLES + 1, "swept")
+        known, clean, kept = Signal(), Signal(), Signal()
+        m.d.sync += [known.eq(Mux(asked[2], touched[0], touched[1])), clean.eq(~known)]
         first_part = here[3]
-        zero = Mux(first_part, ~known, kept)
+        zero = Mux(first_part, clean, kept)
         m.d.sync += kept.eq(zero)
-        rest = Signal(self.params.lanes * self.params.acc_bits, reset_less=True)
-        current = Mux(first_part, Mux(here[2], reads[0], reads[1]), rest)
+        # a register between the banks, which lie far apart, and the parts
+        word, rest = (Signal(len(reads[0]), name=name, reset_less=True) for name in ("swept_word", "rest"))
+        m.d.sync += word.eq(Mux(read[2], reads[0], reads[1]))
+        current = Mux(first_part, word, rest)
         width = self.update_lanes * self.params.acc_bits
         m.d.sync += rest.eq(current[width:])
         m.d.comb += [

@@ -87,8 +87,10 @@ class RowArray(wiring.Component):
         m.d.comb += [acc.sweep_ready.eq(self.sweep_ready), self.start.eq(acc.start)]
         row, taken = self.rows.payload, Signal()
         blocked = Signal()  # a tick is on its way or its sweep still reads
+        clearing = Signal(init=1)  # a register near the walk
+        m.d.sync += clearing.eq(acc.clearing)
         m.d.comb += [
-            self.rows.ready.eq(~acc.clearing & ~(row.tick & blocked)),
+            self.rows.ready.eq(~clearing & ~(row.tick & blocked)),
             taken.eq(self.rows.valid & self.rows.ready),
         ]
         with m.If(acc.free):

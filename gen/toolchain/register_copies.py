@@ -24,6 +24,9 @@ Reader = tuple[str, str, int]
 MOST_LOADS = 32
 _CONTROL_PORTS = {"CE": 0.25, "LSR": 0.25}
 """Loads of a port that flip-flops placed together share."""
+_BLOCK_RAM_LOADS = 4
+"""Loads of a block RAM's address: these RAMs stand far apart."""
+_BLOCK_RAM_ADDRESS = re.compile(r"AD[ABRW]\d+")
 
 
 def copy_registers(netlist: Netlist) -> Netlist:
@@ -69,7 +72,7 @@ def _copy(cells: Netlist, name: str, readers: list[Reader], spare: Iterator[int]
 
 def _parts(readers: list[Reader]) -> list[list[Reader]]:
     """Readers in natural order of their names, in parts of about the same load."""
-    loads = [_CONTROL_PORTS.get(port, 1) for _, port, _ in readers]
+    loads = [_load(port) for _, port, _ in readers]
     copies = -(-sum(loads) // MOST_LOADS)
     if copies < 2:
         return [readers]
@@ -80,6 +83,10 @@ def _parts(readers: list[Reader]) -> list[list[Reader]]:
         parts[int(before / sum(loads) * copies)].append(reader)
         before += load
     return parts
+
+
+def _load(port: str) -> float:
+    return _BLOCK_RAM_LOADS if _BLOCK_RAM_ADDRESS.fullmatch(port) else _CONTROL_PORTS.get(port, 1)
 
 
 def _natural(reader: Reader) -> list[tuple[int, str]]:
