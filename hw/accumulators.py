@@ -18,6 +18,7 @@ from .addends import addend_row_bits, addends, product_cycles
 from .drain import drain, drain_cycles
 from .params import ArrayParams, bits_for_unsigned
 from .signatures import sweep_signature
+from .weight_memory import WeightMemory
 
 __all__ = [
     "BLOCK_GROUPS",
@@ -42,7 +43,8 @@ LEAD_CYCLES = _FETCH_CYCLES + _ROW_CYCLES  # cycles from taking a tick to its `s
 
 def lead_cycles(params: ArrayParams) -> int:
     """Cycles from taking a tick off the stream to its `swap` here."""
-    return _FETCH_CYCLES + (product_cycles(params) or _ROW_CYCLES)
+    late = WeightMemory.late_cycles(params.rows, params.row_bits, params.store)
+    return _FETCH_CYCLES + late + (product_cycles(params) or _ROW_CYCLES)
 
 
 def early_free_cycles(params: ArrayParams, sweep_groups: int) -> int:

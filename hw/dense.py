@@ -45,7 +45,9 @@ class DenseArray(wiring.Component):
 
     def __init__(self, params: ArrayParams, rows: Sequence[int], *, update_lanes: int):
         self.params = params
-        self.memory = WeightMemory(rows, count=params.rows, row_bits=params.row_bits, store=params.store)
+        shape = {"count": params.rows, "row_bits": params.row_bits, "store": params.store}
+        late = WeightMemory.late_cycles(params.rows, params.row_bits, params.store)
+        self.memory = WeightMemory(rows, late=late, **shape)
         self.accumulators = accumulators(params, update_lanes=update_lanes)
         super().__init__(
             {
@@ -143,7 +145,7 @@ class DenseArray(wiring.Component):
             m.d.sync += row.eq(self.memory.row)
             return row
         value = self.events.payload.value
-        for cycle in range(_FETCH_CYCLES):
+        for cycle in range(_FETCH_CYCLES + self.memory.late):
             held = Signal(self.params.value_bits, name=f"value_{cycle}", reset_less=True)
             m.d.sync += held.eq(value)
             value = held

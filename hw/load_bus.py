@@ -17,7 +17,7 @@ from .params import AcceleratorParams, bits_for_unsigned
 
 __all__ = ["LOAD_READ_CYCLES", "LoadBus", "load_signature", "loaded_shapes"]
 
-LOAD_READ_CYCLES = 2 + LoadedMemory.READ_CYCLES
+LOAD_READ_CYCLES = 3 + LoadedMemory.READ_CYCLES
 """Cycles that an address has to stay on the bus until `q` is its slice."""
 
 _DRIVEN = ("active", "write", "memory", "row", "slice", "data")

@@ -11,17 +11,23 @@ from amaranth.lib.wiring import In, Out
 
 from .kinds import WeightStore
 from .loaded_memory import LoadedMemory, LoadedShape
+from .memory_banks import bank_address, bank_starts, bank_words, choice_cycles, choose_bank
 from .params import bits_for_unsigned
 
 __all__ = ["WeightMemory"]
 
 
 class WeightMemory(wiring.Component):
-    """Memory of `count` words of `row_bits`; `row` follows `address` by two cycles.
+    """Memory of `count` words of `row_bits`; `row` follows `address` by `READ_CYCLES` and `late` cycles.
 
-    Nothing stands between the memory and its output register, so that the register can be the RAM's own.
-    With a `store` other than INITIALISED the words come over the load bus: `loaded` is the memory then, which
-    the bus drives; else it is None.
+    Nothing stands between a block RAM and its output register, so that the register can be the RAM's own:
+    what is deep is made of banks (hw/memory_banks.py), chosen behind it. With another `store` than
+    INITIALISED the words come over the load bus: `loaded` is the memory then, which the bus drives.
+
+    Parameters
+    ----------
+    late : int
+        Cycles that the row may come later, for the choice of a bank: `late_cycles` is what it takes.
     """
 
     READ_CYCLES = 2
@@ -36,16 +42,24 @@ class WeightMemory(wiring.Component):
         count: int,
         row_bits: int,
         store: WeightStore = WeightStore.INITIALISED,
+        late: int = 0,
     ):
+        assert not late or store is WeightStore.INITIALISED, "the load bus counts on `READ_CYCLES`"
         if len(rows) != count:
             raise ValueError(f"Weight memory takes {count} rows, not {len(rows)}")
         self.rows = rows
         self.row_bits = row_bits
+        self.late = late
         self.loaded: LoadedMemory | None = None
         if store is not WeightStore.INITIALISED:
             shape = LoadedShape(name="weights", rows=count, bits=row_bits)
             self.loaded = LoadedMemory(rows, shape, store=store)
         super().__init__({"address": In(bits_for_unsigned(count - 1)), "row": Out(row_bits)})
+
+    @staticmethod
+    def late_cycles(count: int, row_bits: int, store: WeightStore) -> int:
+        """Cycles beyond `READ_CYCLES` that the choice of a bank takes."""
+        return choice_cycles(bank_words(count, row_bits)) if store is WeightStore.INITIALISED else 0
 
     def elaborate(self, platform):
         m = Module()
@@ -53,16 +67,23 @@ class WeightMemory(wiring.Component):
             m.submodules.weights = self.loaded
             m.d.comb += [self.loaded.address.eq(self.address), self.row.eq(self.loaded.word)]
             return m
-        # depth 2 at least: a memory of one word has no address
-        m.submodules.weights = memory = Memory(
-            shape=unsigned(self.row_bits), depth=max(2, len(self.rows)), init=self.rows
-        )
-        read = memory.read_port()
-        m.d.comb += read.addr.eq(self.address)
-        row = Signal(self.row_bits, reset_less=True)
-        m.d.sync += row.eq(read.data)
-        m.d.comb += self.row.eq(row)
+        banks = bank_words(len(self.rows), self.row_bits)
+        words = []
+        for number, (start, count) in enumerate(zip(bank_starts(banks), banks, strict=True)):
+            name = f"weights_{number}" if len(banks) > 1 else "weights"
+            memory = self._bank(self.rows[start : start + count])
+            m.submodules[name] = memory
+            read = memory.read_port()
+            word = Signal(self.row_bits, name=f"{name}_row", reset_less=True)
+            m.d.comb += read.addr.eq(bank_address(self.address, count))
+            m.d.sync += word.eq(read.data)
+            words.append(word)
+        m.d.comb += self.row.eq(choose_bank(m, self.address, words, banks, cycles=self.late))
         return m
+
+    def _bank(self, rows: Sequence[int]) -> Memory:
+        # depth 2 at least: a memory of one word has no address
+        return Memory(shape=unsigned(self.row_bits), depth=max(2, len(rows)), init=rows)
 
 
 assert WeightMemory.READ_CYCLES == LoadedMemory.READ_CYCLES

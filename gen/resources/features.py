@@ -139,6 +139,7 @@ def core_costs(
     else:
         _dense(array, core)
     _value_products(array, core, device)
+    _choice(array)
     array.luts["array"] = array.ffs["array"] = 1
     _neurons(blocks["neurons"], core, device, count_bits if tallied else None)
     _output(blocks["output"], core, **shape)
@@ -161,6 +162,15 @@ def _dense(cost: BlockCost, core: CoreParams) -> None:
         cost.luts["forwarded bits"] = bits * forwarded
         cost.ffs["sum bits"] = 5 * bits - swept + (2 * bits if forwarded else 0)
     _address(cost, core)
+
+
+def _choice(cost: BlockCost) -> None:
+    """Choice among the banks of a deep weight memory (hw/memory_banks.py), each with a register."""
+    for block in ("weights", "groups"):
+        widths = [memory.width for memory, _ in cost.memories if memory.block == block]
+        if len(widths) > 1:
+            cost.luts["memory mux bits"] += sum(widths[1:])
+            cost.ffs["row bits"] += sum(widths[1:])
 
 
 def _drain(cost: BlockCost, core: CoreParams) -> None:

@@ -3,8 +3,8 @@
 Yosys compares the costs of all ways (its pass memory_libmap, with the costs of the device's library): a block
 RAM 128, a LUT RAM of 16 words of 4 bits 4, a bit in LUTs 1/16 or, where it is written, 1; half a point for
 each bit of a multiplexer behind several of them, and two for each point of logic that a port needs beside it.
-The same comparison is made here, so block RAMs are counted, not estimated. Deep read-only memories are sliced
-before, where the toolchain does so (gen/toolchain/memory_slices.py).
+The same comparison is made here, so block RAMs are counted, not estimated. Deep read-only and loaded memories
+are sliced before, where the toolchain does so (gen/toolchain/memory_slices.py).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ...hw.boards.device import Device, Family
+from ...hw.loaded_memory import SLICE_BITS
 from ..toolchain.flows import FLOWS
 from ..toolchain.memory_slices import slice_bits
 from .memories import MemoryShape
@@ -79,14 +80,17 @@ _MUX_COST, _PORT_COST = 0.5, 2
 def map_memory(memory: MemoryShape, device: Device) -> Mapping:
     """Say how `memory` is built on `device`."""
     shapes = FLOWS[device.family].ram_shapes
-    bits = slice_bits(memory.word_bits, memory.depth, shapes) if shapes and not memory.written else 0
+    loaded, bits = memory.slices > 0, 0
+    if shapes and (loaded or not memory.written):
+        bits = slice_bits(memory.word_bits, memory.depth, shapes, written=loaded)
     if not bits:
         return _map_whole(memory, device)
     slices = []
     for low in range(0, memory.word_bits, bits):
         constants = (memory.constants >> low & (1 << bits) - 1).bit_count()
         slices.append(min(bits, memory.word_bits - low) - constants)
-    parts = [_map_whole(replace(memory, width=width), device) for width in slices]
+    enables = {"slices": -(-bits // SLICE_BITS)} if loaded else {}
+    parts = [_map_whole(replace(memory, width=width, **enables), device) for width in slices]
     return Mapping(
         kind=parts[0].kind,
         block_rams=sum(part.block_rams for part in parts),

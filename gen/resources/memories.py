@@ -17,6 +17,7 @@ from ...hw.fifo import DeepFifo
 from ...hw.kinds import WeightStore
 from ...hw.lif import state_layout
 from ...hw.loaded_memory import SLICE_BITS, LoadedShape
+from ...hw.memory_banks import bank_words
 from ...hw.neuron import tally_shape
 from ...hw.parameter_store import parameter_fields, parameter_layout, parameter_rows, parameter_shape
 from ...hw.params import INPUT, AcceleratorParams, CoreParams, LinkParams, ReadoutKind, bits_for_unsigned
@@ -131,11 +132,11 @@ def core_memories(
     core: CoreParams, *, readout: ReadoutKind, count_bits: int, channels_last: tuple[bool, ...]
 ) -> Iterator[MemoryShape]:
     """Memories of one core."""
-    yield _weights("weights", core.rows, core.array.row_bits, core.array.store)
+    yield from _weights("weights", core.rows, core.array.row_bits, core.array.store)
     if core.listed_rows:
         store = core.array.store
         store = WeightStore.LOADED if store is WeightStore.SPRAM else store
-        yield _weights("groups", core.listed_rows, core.group_bits, store)
+        yield from _weights("groups", core.listed_rows, core.group_bits, store)
     yield from _accumulators(core)
     tallied = readout in (ReadoutKind.COUNTS, ReadoutKind.CLASS)
     state = state_layout(core.neuron, tally_bits=count_bits if tallied else None).size
@@ -147,7 +148,7 @@ def core_memories(
         )
     loaded = parameter_shape(core.neuron, lanes=core.update_lanes)
     if loaded is not None:
-        yield _loaded(loaded)
+        yield from _loaded(loaded, WeightStore.LOADED)
     elif parameter_fields(core.neuron):
         words = parameter_rows(core.neuron, lanes=core.update_lanes)
         bits = parameter_layout(core.neuron, lanes=core.update_lanes).size
@@ -161,22 +162,26 @@ def core_memories(
             yield _table("tables", words, bits)
 
 
-def _weights(block: str, rows: int, bits: int, store: WeightStore) -> MemoryShape:
+def _weights(block: str, rows: int, bits: int, store: WeightStore) -> Iterator[MemoryShape]:
+    """Banks of a weight memory."""
     if store is WeightStore.INITIALISED:
-        return MemoryShape(block=block, depth=max(2, rows), width=bits)
-    return _loaded(LoadedShape(name=block, rows=rows, bits=bits), spram=store is WeightStore.SPRAM)
+        for words in bank_words(rows, bits):
+            yield MemoryShape(block=block, depth=max(2, words), width=bits)
+    else:
+        yield from _loaded(LoadedShape(name=block, rows=rows, bits=bits), store)
 
 
-def _loaded(shape: LoadedShape, *, spram: bool = False) -> MemoryShape:
-    """Memory on the load bus, of whole slices."""
-    return MemoryShape(
-        block=shape.name,
-        depth=max(2, shape.rows),
-        width=shape.slices * SLICE_BITS,
-        written=True,
-        slices=shape.slices,
-        spram=spram,
-    )
+def _loaded(shape: LoadedShape, store: WeightStore) -> Iterator[MemoryShape]:
+    """Banks of a memory on the load bus, of whole slices."""
+    for words in shape.banks(store):
+        yield MemoryShape(
+            block=shape.name,
+            depth=max(2, words),
+            width=shape.slices * SLICE_BITS,
+            written=True,
+            slices=shape.slices,
+            spram=store is WeightStore.SPRAM,
+        )
 
 
 def _accumulators(core: CoreParams) -> Iterator[MemoryShape]:

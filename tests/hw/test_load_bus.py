@@ -4,12 +4,14 @@ import random
 
 import numpy as np
 import pytest
+from spikeloom.gen import loading as loading_
 from spikeloom.gen.cycles import predict_cycles
 from spikeloom.gen.loading import with_loading
+from spikeloom.hw import memory_banks
 from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.boards.devices import ICE40UP5K
 from spikeloom.hw.load_bus import LOAD_READ_CYCLES, loaded_shapes
-from spikeloom.hw.loaded_memory import SLICE_BITS
+from spikeloom.hw.loaded_memory import SLICE_BITS, LoadedShape
 from spikeloom.hw.params import ReadoutKind, WeightStore
 from spikeloom.sim.golden.model import run_golden
 
@@ -96,6 +98,22 @@ def test_loaded_graphs(seed):
     rng = random.Random(f"loaded graph {seed}")
     case = random_graph(rng, readout=ReadoutKind.SPIKES, delays=seed % 2 == 1)
     check(case, random_samples(rng, case, samples=2, steps=5), rng)
+
+
+@pytest.mark.parametrize("device", [None, ICE40UP5K])
+@pytest.mark.parametrize("seed", range(3))
+def test_loaded_banks(seed, device, monkeypatch):
+    """Memories of several banks, as if block RAMs and SPRAMs had few words."""
+    monkeypatch.setattr(memory_banks, "DEEPEST", 16)
+    monkeypatch.setattr(loading_, "_LEAST_SPRAM_BITS", 100)
+    rng = random.Random(f"banks {seed}")
+    case = random_chain(rng, sizes=[40, 9, 7], shapes=[(3, 1), (4, 2)], readout=ReadoutKind.SPIKES)
+    params = with_loading(case.params, input_max=case.network.input_max, device=device)
+    shapes = [LoadedShape(name="", rows=core.rows, bits=core.array.row_bits) for core in params.cores]
+    stores = [core.array.store for core in params.cores]
+    assert (WeightStore.SPRAM in stores) == (device is not None)
+    assert [len(shape.banks(store)) for shape, store in zip(shapes, stores, strict=True)] == [8, 2]
+    check(case, random_samples(rng, case, samples=2, steps=5), rng, device=device)
 
 
 def test_what_is_not_loaded_is_not_there():

@@ -298,7 +298,7 @@ def test_cycles_of_an_access():
             (Reg.MAGIC, 0, 1),
             (Reg.CONTROL, 1, 1),
             (Reg.MEMORY_DATA, 1, 2),
-            (Reg.MEMORY_DATA, 0, 6),
+            (Reg.MEMORY_DATA, 0, 7),
             (Reg.MAGIC, 1, 1),
         ):
             before = ctx.get(bench.cycle)
