@@ -76,29 +76,39 @@ class Inbox(wiring.Component):
         consumed = Signal(8)
         slot_bits = self.window.bit_length() - 1
 
+        # What a frame proved to be, a cycle later, when its header is still there: the CRC takes all of one.
+        start, good, bad, length = Signal(), Signal(), Signal(), Signal(8)
+        m.d.sync += [
+            start.eq(checker.start),
+            good.eq(checker.good),
+            bad.eq(checker.bad),
+            length.eq(checker.length),
+        ]
         storing = Signal()
         write = slots.write_port()
         m.d.comb += [
             self.limit.eq(consumed + self.window),
-            self.bad.eq(checker.bad),
+            self.bad.eq(bad),
             write.addr.eq(Cat(checker.offset, self.expected[:slot_bits])),
             write.data.eq(checker.o.data),
             write.en.eq(checker.o.valid & storing),
         ]
-        with m.If(checker.start):
+        with m.If(start):
             m.d.sync += storing.eq(self.expected != self.limit)
         opening = Signal()
-        taken = self._accept(m, checker, storing, opening)
+        taken = self._accept(m, checker, good, storing, opening)
         with m.If(taken):
-            info = Cat(checker.length, checker.header.type == FrameType.TOKENS)
+            info = Cat(length, checker.header.type == FrameType.TOKENS)
             m.d.sync += kept[self.expected[:slot_bits]].eq(info)
         done = self._read(m, slots.read_port(), kept, consumed, opening)
         m.d.comb += self.answer.eq(taken | done | (self.stray & ~self.reject))
         return m
 
-    def _accept(self, m: Module, checker: FrameChecker, storing: Signal, opening: Signal) -> Signal:
+    def _accept(
+        self, m: Module, checker: FrameChecker, good: Signal, storing: Signal, opening: Signal
+    ) -> Signal:
         """What a good frame does; the result is high when one takes its slot."""
-        header, good = checker.header, checker.good
+        header = checker.header
         opened, rejecting = Signal(), Signal()
         taken, ahead = Signal(), Signal()
         opens = good & (header.type == FrameType.OPEN)
@@ -110,7 +120,7 @@ class Inbox(wiring.Component):
             taken.eq(sequenced & in_order),
             ahead.eq((header.seq - self.expected)[:7].any() & ~(header.seq - self.expected)[7]),
             self.stray.eq(sequenced & ~in_order),
-            self.reject.eq(~rejecting & opened & (checker.bad | (sequenced & ahead))),
+            self.reject.eq(~rejecting & opened & (self.bad | (sequenced & ahead))),
             self.greet.eq(opens),
             self.closed.eq(good & ~opens & ~opened),
             self.final.eq(heard & header.poll),
@@ -142,28 +152,33 @@ class Inbox(wiring.Component):
     def _read(self, m: Module, read: Any, kept: Array, consumed: Signal, opening: Signal) -> Signal:
         """Read the slots out in order; the result is high when one is free again."""
         slot_bits = self.window.bit_length() - 1
-        offset, fetched, done = Signal(8), Signal(), Signal()
+        offset, done = Signal(8), Signal()
+        looked, fetched = Signal(), Signal()  # the memory, and the register behind it, have the byte
+        byte = Signal(8, reset_less=True)
         info: Any = kept[consumed[:slot_bits]]
         waiting = consumed != self.expected
         last, tokens = Signal(), Signal()
         m.d.comb += [
             read.addr.eq(Cat(offset, consumed[:slot_bits])),
             self.o.valid.eq(fetched),
-            self.o.payload.data.eq(read.data),
+            self.o.payload.data.eq(byte),
             self.o.payload.tokens.eq(tokens),
             self.o.payload.last.eq(last),
             done.eq((fetched & self.o.ready & last) | (waiting & (info[:8] == 0))),
         ]
-        # With the byte: what follows decides by them, up to the outbox.
+        # With the byte: what follows decides by them, up to the outbox. The byte itself has a register, as
+        # a block RAM's output is late and its way leads into the outbox too.
         m.d.sync += [
-            fetched.eq(waiting & (info[:8] != 0)),
+            looked.eq(waiting & (info[:8] != 0)),
+            fetched.eq(looked),
+            byte.eq(read.data),
             last.eq(offset == info[:8] - 1),
             tokens.eq(info[8]),
         ]
         with m.If(fetched & self.o.ready):
-            m.d.sync += [fetched.eq(0), offset.eq(offset + 1)]
+            m.d.sync += [looked.eq(0), fetched.eq(0), offset.eq(offset + 1)]
         with m.If(done):
-            m.d.sync += [consumed.eq(consumed + 1), offset.eq(0), fetched.eq(0)]
+            m.d.sync += [consumed.eq(consumed + 1), offset.eq(0), looked.eq(0), fetched.eq(0)]
         with m.If(opening):
-            m.d.sync += [consumed.eq(0), offset.eq(0), fetched.eq(0)]
+            m.d.sync += [consumed.eq(0), offset.eq(0), looked.eq(0), fetched.eq(0)]
         return done

@@ -65,6 +65,18 @@ class Talk:
         limit = (self.ack + MAX_WINDOW) % 256
         line = Frame(type=kind, seq=self.seq, ack=self.ack, limit=limit, payload=payload)
         self.seq = (self.seq + 1) % 256
+        answers = found = await self.answers(line)
+        while kind is FrameType.TOKENS and found:
+            found = await self.fetch()
+            answers = answers + found
+        return answers
+
+    async def fetch(self):
+        """What waited for the slots of what is acknowledged by this."""
+        limit = (self.ack + MAX_WINDOW) % 256
+        return await self.answers(Frame(type=FrameType.STATUS, seq=self.seq, ack=self.ack, limit=limit))
+
+    async def answers(self, line):
         answers = [f for f in await self.bench.talk(self.ctx, line) if f.payload]
         self.ack = (self.ack + len(answers)) % 256
         return [(f.type, f.payload) for f in answers]
