@@ -147,8 +147,12 @@ int spikeloom_link_put(spikeloom_link *link, const uint8_t *data, size_t count)
         return code;
     if (count != EVENT_BYTES(link))
         return SPIKELOOM_ARGUMENT;
-    if (!ROOM(link))
-        ROOM(link) = (uint8_t)FIELD(get(link, SPIKELOOM_REG_STATUS), STATUS_EVENT_ROOM);
+    if (!ROOM(link)) {
+        uint32_t status = get(link, SPIKELOOM_REG_STATUS);
+        if (!FIELD(status, STATUS_LOADED))
+            return SPIKELOOM_UNLOADED;
+        ROOM(link) = (uint8_t)FIELD(status, STATUS_EVENT_ROOM);
+    }
     if (!ROOM(link))
         return SPIKELOOM_AGAIN;
     if (count > 4)
@@ -238,6 +242,7 @@ static uint32_t go_to(const spikeloom_link *link, const uint8_t *place)
 static size_t write_memory(const spikeloom_link *link, const uint8_t *body, size_t count, uint8_t *reply)
 {
     uint32_t room = count < 6 ? 0 : go_to(link, body), at;
+    ROOM(link) = 0; /* there is none until it is loaded again */
     for (at = 0; at < room && 6 + 2 * at + 1 < count; at++)
         put(link, SPIKELOOM_REG_MEMORY_DATA, fetch(body + 6 + 2 * at, 2));
     reply[0] = (uint8_t)at;

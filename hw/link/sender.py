@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from .cobs import CobsEncoder
 from .protocol import CRC_BYTES, HEADER_BYTES
-from .signatures import header_layout
+from .signatures import byte_stream, header_layout
 
 __all__ = ["FrameSender"]
 
@@ -58,7 +58,8 @@ class FrameSender(wiring.Component):
         m.submodules.encoder = encoder = CobsEncoder()
         m.submodules.crc = crc = CRC32_ISO_HDLC(data_width=8).create()
         wiring.connect(m, encoder.o, wiring.flipped(self.o))
-        out = encoder.i
+        # A byte is chosen in one cycle and encoded in another: the line takes far longer.
+        out, full = byte_stream().create(), Signal()
         passed = Signal()
         header = Signal(8 * HEADER_BYTES)
         left, place = Signal(8), Signal(2)
@@ -66,12 +67,18 @@ class FrameSender(wiring.Component):
         m.d.comb += [
             passed.eq(out.valid & out.ready),
             crc.data.eq(out.payload.data),
+            out.ready.eq(~full),
+            encoder.i.valid.eq(full),
         ]
+        with m.If(passed):
+            m.d.sync += [encoder.i.payload.eq(out.payload), full.eq(1)]
+        with m.Elif(encoder.i.ready):
+            m.d.sync += full.eq(0)
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += [
                     crc.start.eq(1),
-                    self.idle.eq(encoder.draining),
+                    self.idle.eq(encoder.draining & ~full),
                     self.take.eq(self.ask & self.idle),
                 ]
                 m.d.sync += [header.eq(self.header), left.eq(self.length), self.offset.eq(0), place.eq(0)]

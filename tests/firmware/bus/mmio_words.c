@@ -38,6 +38,8 @@ int main(void)
     printf("nothing %d\n", spikeloom_open(&board, 1));
     accelerator(0);
     printf("right %d", spikeloom_open(&board, 1));
+    printf(" %d", spikeloom_put_tick(&board, false));
+    words[SPIKELOOM_REG_STATUS / 4] = 1u << SPIKELOOM_STATUS_LOADED_SHIFT;
     printf(" %d %d", spikeloom_put_tick(&board, false), spikeloom_take(&board, &token));
     printf(" %d\n", spikeloom_link_command(&board.link, state, 2, reply, sizeof reply, &found, false));
     accelerator(1);

@@ -78,7 +78,7 @@ def test_memories(loaded, tmp_path):
     x = (np.random.default_rng(3).random((2, 6, 9)) < 0.5).astype(np.uint8)
     (tmp_path / "memories").write_bytes(loaded.load_image().data)
     said = exercise(loaded, x, tmp_path, tmp_path / "memories")
-    assert said[2:7] == ["refused 1", "outside 2 0 0", "nameless 0", "named 1", "name 1 8"]
+    assert said[2:7] == ["refused -10", "outside 2 0 0", "nameless 0", "named 1", "name 1 8"]
     assert said[-3:] == ["echo ok", "full 1", "stalled -2 -2"]
 
 
@@ -87,5 +87,5 @@ def test_what_is_not_this_accelerator(small, tmp_path):
     program = compile_c(read_build(small.build), tmp_path, "mmio_words.c")
     done = subprocess.run([program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    lines = ["nothing -1", "right 0 1 1 -5", "streams 0 -4 1", "other -6", "newer -1"]
+    lines = ["nothing -1", "right 0 -10 1 1 -5", "streams 0 -4 1", "other -6", "newer -1"]
     assert done.stdout.splitlines() == lines
