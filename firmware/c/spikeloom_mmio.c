@@ -239,7 +239,7 @@ static uint32_t go_to(const spikeloom_link *link, const uint8_t *place)
     return row < rows && slice < slices ? (rows - row) * slices - slice : 0;
 }
 
-static size_t write_memory(const spikeloom_link *link, const uint8_t *body, size_t count, uint8_t *reply)
+static size_t write_memory(spikeloom_link *link, const uint8_t *body, size_t count, uint8_t *reply)
 {
     uint32_t room = count < 6 ? 0 : go_to(link, body), at;
     ROOM(link) = 0; /* there is none until it is loaded again */
@@ -280,7 +280,7 @@ static size_t commit(const spikeloom_link *link, const uint8_t *body, size_t cou
 }
 
 /* Commands of accelerators whose memories are loaded; none for others. */
-static int memory_command(const spikeloom_link *link, uint8_t op, const uint8_t *body, size_t count,
+static int memory_command(spikeloom_link *link, uint8_t op, const uint8_t *body, size_t count,
                           uint8_t *reply, size_t *reply_bytes)
 {
     if (!FIELD(get(link, SPIKELOOM_REG_WIDTHS), WIDTHS_MEMORIES))
