@@ -36,6 +36,9 @@ class UpdateMemory(wiring.Component):
     READ_CYCLES = (
         3  # the memory's own register, one behind it for the clock rate, the choice of a forwarded word
     )
+    LUT_RAM_DEPTH = (
+        64  # deeper ones are block RAM: LUT RAM takes a deep multiplexer, and LUTs for every 16 words
+    )
     _AGES = (1, 2, 3, 4)  # cycles after the strobe; in the last the word is written
 
     strobe: Signal
@@ -65,8 +68,11 @@ class UpdateMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         # a word that is read while it is written is forwarded: what the memory then gives does not matter
+        attrs = {"no_rw_check": "1"}
+        if self.depth > self.LUT_RAM_DEPTH:
+            attrs["ram_style"] = "block"
         m.submodules.memory = memory = Memory(
-            shape=unsigned(self.width), depth=self.depth, init=[], attrs={"no_rw_check": "1"}
+            shape=unsigned(self.width), depth=self.depth, init=[], attrs=attrs
         )
         read, write = memory.read_port(), memory.write_port()
         strobes = [self.strobe, *(Signal(name=f"strobe_{age}") for age in self._AGES)]

@@ -27,6 +27,7 @@ from ...hw.serialiser import Serialiser, entry_layout
 from ...hw.signatures import event_layout, input_layout, value_layout
 from ...hw.state_store import StateStore
 from ...hw.step_queue import queue_depth
+from ...hw.update_memory import UpdateMemory
 from .pipelines import decode_cost
 
 __all__ = [
@@ -195,7 +196,12 @@ def _accumulators(core: CoreParams) -> Iterator[MemoryShape]:
     if array.max_delay:
         depth = (array.max_delay + 1) << (array.groups - 1).bit_length()
         yield MemoryShape(
-            block="ring", depth=max(2, depth), width=array.acc_bits, written=True, copies=array.lanes
+            block="ring",
+            depth=max(2, depth),
+            width=array.acc_bits,
+            written=True,
+            block_ram=depth > UpdateMemory.LUT_RAM_DEPTH,
+            copies=array.lanes,
         )
     if array.groups > 1:
         depth = 2 << bits_for_unsigned(array.groups - 1)
@@ -272,7 +278,10 @@ def _link_memories(params: AcceleratorParams, number: int) -> Iterator[MemorySha
 def _line_memories(params: AcceleratorParams, link: LinkParams) -> Iterator[MemoryShape]:
     shape = link.line
     assert shape is not None
-    yield MemoryShape(block="ring", depth=max(2, shape.depth), width=shape.width, written=True)
+    block_ram = shape.depth > UpdateMemory.LUT_RAM_DEPTH
+    yield MemoryShape(
+        block="ring", depth=max(2, shape.depth), width=shape.width, written=True, block_ram=block_ram
+    )
     if len(set(link.delay_steps)) > 1:
         width = bits_for_unsigned(shape.slots - 1)
         yield MemoryShape(block="delays", depth=max(2, link.channels), width=width)
