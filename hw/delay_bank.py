@@ -14,7 +14,7 @@ from .params import ArrayParams
 
 __all__ = ["DELAYED_LEAD_CYCLES", "MemoryBank", "RegisterBank", "delay_bank", "delayed_free_cycles"]
 
-DELAYED_LEAD_CYCLES = 8
+DELAYED_LEAD_CYCLES = 9
 """Cycles from taking a tick off the stream to its `swap`."""
 
 

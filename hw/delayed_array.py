@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -25,7 +25,7 @@ from .weight_memory import WeightMemory
 __all__ = ["DelayedArray"]
 
 _ROW_CYCLES = 1 + WeightMemory.READ_CYCLES  # from an event to its row
-_SLOT_CYCLES = 2  # from a row to the slots that its delays lead to
+_SLOT_CYCLES = 3  # from a row to the slots that its delays lead to: on the way to its lane, sum, modulo
 
 
 class DelayedArray(wiring.Component):
@@ -98,18 +98,19 @@ class DelayedArray(wiring.Component):
         token, groups = self.events.payload, self.params.groups
         group, slot = Signal(bits_for_unsigned(groups - 1)), Signal(range(self.slots))
         left = Signal(range(self.slots + 1), init=self.slots)  # slots to clear
+        clearing = Signal(init=1)  # some are left; a register, for the clock rate
         blocked = Signal()  # a tick is on its way or its sweep still reads
         taking = Signal()
         m.d.comb += [
-            taking.eq(self.events.valid & (left == 0) & ~(token.tick & blocked)),
+            taking.eq(self.events.valid & ~clearing & ~(token.tick & blocked)),
             access.add.eq(taking & ~token.tick),
             access.tick.eq(taking & token.tick),
-            access.clear.eq(left != 0),
+            access.clear.eq(clearing),
             access.final.eq(group == groups - 1),
             access.last.eq(token.last),
             access.group.eq(group),
             access.slot.eq(slot),
-            self.events.ready.eq((left == 0) & ~(token.tick & blocked) & access.final),
+            self.events.ready.eq(~clearing & ~(token.tick & blocked) & access.final),
         ]
         if self.params.value_bits:
             m.d.comb += access.value.eq(token.value)
@@ -120,9 +121,10 @@ class DelayedArray(wiring.Component):
         with m.If((access.tick | access.clear) & access.final):
             m.d.sync += slot.eq(Mux(slot == self.slots - 1, 0, slot + 1))
             with m.If(access.tick):
-                m.d.sync += [blocked.eq(1), left.eq(Mux(token.last, self.slots - 1, 0))]
+                m.d.sync += [blocked.eq(1), left.eq(self.slots - 1)]
+                m.d.sync += clearing.eq(token.last & Const(self.slots > 1))
             with m.Else():
-                m.d.sync += left.eq(left - 1)
+                m.d.sync += [left.eq(left - 1), clearing.eq(left != 1)]
 
     def _fetch(self, m: Module, access: Any) -> None:
         """Row address: group-major, one addition."""
@@ -134,10 +136,10 @@ class DelayedArray(wiring.Component):
         m.d.sync += address.eq(self.events.payload.index + base)
         m.d.comb += self.memory.address.eq(address)
 
-    def _lanes(self, m: Module, now: Any, after: Any, issue: Any) -> list[UpdateMemory]:
-        """A memory a lane; `now` is the access of the row, `issue` the same when its slots are known.
+    def _lanes(self, m: Module, row: Any, now: Any, after: Any, issue: Any) -> list[UpdateMemory]:
+        """A memory a lane; `row` is the access of the row, `issue` the same when its slots are known.
 
-        `after` is between the two.
+        `now` and `after` are between the two, a cycle each.
         """
         params = self.params
         group_bits = (params.groups - 1).bit_length()
@@ -149,7 +151,9 @@ class DelayedArray(wiring.Component):
             )
             m.submodules[f"lane_{lane}"] = ring
             lanes.append(ring)
-            raw = self.memory.row[lane * params.lane_bits : (lane + 1) * params.lane_bits]
+            raw = Signal(params.lane_bits, name=f"raw_{lane}", reset_less=True)
+            stored = self.memory.row[lane * params.lane_bits : (lane + 1) * params.lane_bits]
+            delayed = row.add.replicate(params.lane_bits - params.weight_bits)
             gated, weight = (
                 Signal(operand["weight"].shape, name=f"{name}_{lane}", reset_less=True)
                 for name in ("gated", "weight")
@@ -157,7 +161,8 @@ class DelayedArray(wiring.Component):
             due = Signal(range(2 * self.slots), name=f"due_{lane}", reset_less=True)
             slot = Signal(range(self.slots), name=f"slot_{lane}", reset_less=True)
             m.d.sync += [
-                due.eq(now.slot + Mux(now.add, raw[params.weight_bits :], 0)),
+                raw.eq(Cat(stored[: params.weight_bits], stored[params.weight_bits :] & delayed)),
+                due.eq(now.slot + raw[params.weight_bits :]),
                 gated.eq(signed_weight(raw, params) & now.add.replicate(len(gated))),
                 weight.eq(gated * after.value if params.value_bits else gated),
                 slot.eq(Mux(due >= self.slots, due - self.slots, due)),
@@ -187,4 +192,4 @@ class DelayedArray(wiring.Component):
 
 
 assert DELAYED_LEAD_CYCLES == _ROW_CYCLES + _SLOT_CYCLES + UpdateMemory.READ_CYCLES
-assert PRODUCT_CYCLES == _SLOT_CYCLES  # the two registers of the weight are those of the product
+assert PRODUCT_CYCLES == _SLOT_CYCLES - 1  # behind `raw`, the weight's registers are those of the product

@@ -213,7 +213,7 @@ def _delayed(cost: BlockCost, core: CoreParams) -> None:
     cost.luts["delayed places"] = array.lanes * place
     cost.luts["chains"] = array.lanes
     cost.ffs["delayed bits"] = array.lanes * array.acc_bits
-    cost.ffs["delayed places"] = array.lanes * (place + array.weight_bits)
+    cost.ffs["delayed places"] = array.lanes * (place + array.weight_bits + array.lane_bits)
     cost.ffs["row bits"] = array.row_bits
     if array.groups == 1:
         _drain(cost, core)

@@ -13,7 +13,7 @@ from .test_accumulators import SHAPES
 class Run:
     """Samples of steps (lists of source indices) through an array; swept sums, cycles of what was taken."""
 
-    def __init__(self, array, samples, *, gap=None, ready=1.0, seed=0):
+    def __init__(self, array, samples, *, gap=None, ready=1.0, seed=0, limit_cycles=5_000):
         self.array, self.samples = array, samples
         self.steps = [step for sample in samples for step in sample]
         self.bench = Bench(array)
@@ -38,7 +38,7 @@ class Run:
             self.bench.watch(ports.strobe, values, self.sweep.append),
             self.bench.watch(array.start, (), self.starts.append),
         ]
-        self.bench.run(send, background=[*watches, be_ready])
+        self.bench.run(send, background=[*watches, be_ready], limit_cycles=limit_cycles)
 
     def tokens(self):
         for sample in self.samples:
