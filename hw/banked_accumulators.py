@@ -19,14 +19,20 @@ from .addends import addend_row_bits, addends
 from .params import ArrayParams, bits_for_unsigned
 from .signatures import sweep_signature
 
-__all__ = ["BankedAccumulators"]
+__all__ = ["BankedAccumulators", "touched_shape"]
 
 READ_CYCLES = 3  # to a word: a register of its address, the memory's own and one behind it
 ROW_CYCLES = (
     READ_CYCLES + 2
 )  # from `add` to its weights: the word is read, its bank chosen, sums on their way chosen
 WRITE_CYCLES = ROW_CYCLES + 1  # from `add` to the write of its sums
+TOUCHED_DEPTH = 16  # words of a memory of LUTs
 AGES = WRITE_CYCLES - 1  # rows before whose sums a row's word does not have yet
+
+
+def touched_shape(groups: int) -> tuple[int, int]:
+    """Memories of flags of a bank, and their words."""
+    return -(-groups // TOUCHED_DEPTH), max(2, min(groups, TOUCHED_DEPTH))
 
 
 class BankedAccumulators(wiring.Component):
@@ -159,27 +165,36 @@ class BankedAccumulators(wiring.Component):
         m.d.comb += self.clearing.eq(clearing)
         with m.If(clearing):
             m.d.sync += [clear.eq(clear + 1), clearing.eq(clear != self.params.groups - 1)]
-        cleared = Signal.like(self.group, name="cleared", reset_less=True)
-        clears = Signal()
-        m.d.sync += [cleared.eq(clear), clears.eq(clearing)]
+        return [self._flags(m, k, bank, address, swept, clear) for k, address in enumerate(addresses)]
+
+    def _flags(self, m: Module, k: int, bank: Signal, address: Signal, swept: Value, clear: Signal) -> Value:
+        """Flags of a bank, in columns of LUT RAM; which column it is, is chosen behind them."""
+        low = TOUCHED_DEPTH.bit_length() - 1
+        columns, depth = touched_shape(self.params.groups)
+        enable, touch = Signal(name=f"touch_enable_{k}"), Signal(name=f"touch_{k}")
+        cleared, clears = Signal.like(clear, name=f"cleared_{k}", reset_less=True), Signal(name=f"clears_{k}")
+        column = Signal(bits_for_unsigned(columns - 1), name=f"column_{k}", reset_less=True)
+        place = Mux(clears, cleared, address)
+        m.d.sync += [
+            cleared.eq(clear),
+            clears.eq(self.clearing),
+            enable.eq(self.clearing | Mux(bank == k, self.add, swept)),
+            touch.eq((bank == k) & ~self.clearing),
+            column.eq(address[low:]),
+        ]
         found = []
-        for k in range(2):
-            memory = Memory(shape=1, depth=max(2, self.params.groups), init=[])
-            m.submodules[f"touched_{k}"] = memory
+        for number in range(columns):
+            memory = Memory(shape=1, depth=depth, init=[])
+            m.submodules[f"touched_{k}_{number}"] = memory
             read, write = memory.read_port(), memory.write_port()
-            enable, touch = Signal(name=f"touch_enable_{k}"), Signal(name=f"touch_{k}")
-            m.d.sync += [
-                enable.eq(clearing | Mux(bank == k, self.add, swept)),
-                touch.eq((bank == k) & ~clearing),
-            ]
             m.d.comb += [
-                read.addr.eq(addresses[k]),
-                write.addr.eq(Mux(clears, cleared, addresses[k])),
+                read.addr.eq(address),
+                write.addr.eq(place),
                 write.data.eq(touch),
-                write.en.eq(enable),
+                write.en.eq(enable & (place[low:] == number)),
             ]
             found.append(read.data)
-        return found
+        return Cat(*found).bit_select(column, 1)
 
     def _add(self, m: Module, bank: Signal, reads: list, writes: list, touched: list) -> None:
         """Read, add, write: a row a cycle."""

@@ -29,6 +29,8 @@ class RowArray(wiring.Component):
     rows : in, `row_stream(core.rows, groups, core.array.value_bits)`
     sweep : out, `sweep_signature(update_lanes, groups, acc_bits)`; begins with `start` when `sweep_ready`
 
+    Port `hold`, out: a tick must not come in the next cycle; one is on its way or its sweep still reads.
+
     Timing: a row a cycle. The sweep of a step starts `swap_cycles(core)` after its tick was taken, or later
     when `sweep_ready` comes. The next step's rows are taken meanwhile; its tick waits for the sweep.
 
@@ -42,6 +44,7 @@ class RowArray(wiring.Component):
     sweep: Any
     sweep_ready: Signal
     start: Signal
+    hold: Signal
 
     def __init__(self, core: CoreParams, rows: Sequence[int]):
         array = core.array
@@ -65,6 +68,7 @@ class RowArray(wiring.Component):
                 "sweep": Out(sweep),
                 "sweep_ready": In(1),
                 "start": Out(1),
+                "hold": Out(1),
             }
         )
 
@@ -86,17 +90,14 @@ class RowArray(wiring.Component):
         wiring.connect(m, wiring.flipped(self.sweep), acc.sweep)
         m.d.comb += [acc.sweep_ready.eq(self.sweep_ready), self.start.eq(acc.start)]
         row, taken = self.rows.payload, Signal()
-        blocked = Signal()  # a tick is on its way or its sweep still reads
+        blocked = Signal()
         clearing = Signal(init=1)  # a register near the walk
-        m.d.sync += clearing.eq(acc.clearing)
+        m.d.sync += [clearing.eq(acc.clearing), blocked.eq(self.hold)]
         m.d.comb += [
-            self.rows.ready.eq(~clearing & ~(row.tick & blocked)),
-            taken.eq(self.rows.valid & self.rows.ready),
+            self.rows.ready.eq(~clearing),
+            taken.eq(self.rows.valid & ~clearing),
+            self.hold.eq((taken & row.tick) | (blocked & ~acc.free)),
         ]
-        with m.If(acc.free):
-            m.d.sync += blocked.eq(0)
-        with m.If(taken & row.tick):
-            m.d.sync += blocked.eq(1)
         taken, row, group = self._look_up(m, taken, row)
         self._control(m, Cat(taken & ~row.tick, taken & row.tick, row.last, group))
         m.d.comb += acc.row.eq(self._addends(m, row))

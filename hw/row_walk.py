@@ -23,6 +23,9 @@ class RowWalk(wiring.Component):
     starts : in, `start_layout(core)`
     rows : out, `row_stream(core.rows, groups, core.array.value_bits)`
 
+    Port `hold`, in: no tick may be offered in the next cycle. So a tick that cannot go is not seen on `rows`,
+    whose handshake need not look at what it offers.
+
     The first row of an event is offered a cycle after its start was taken; the next start is taken with the
     last row. An event without taps and a tick take a cycle; their `columns` and `lines` are 0.
 
@@ -34,6 +37,7 @@ class RowWalk(wiring.Component):
 
     starts: Any
     rows: Any
+    hold: Signal
 
     def __init__(self, core: CoreParams):
         self.core = core
@@ -43,6 +47,7 @@ class RowWalk(wiring.Component):
             {
                 "starts": In(stream.Signature(start_layout(core))),
                 "rows": Out(row_stream(core.rows, core.array.groups, core.array.value_bits)),
+                "hold": In(1),
             }
         )
 
@@ -51,18 +56,24 @@ class RowWalk(wiring.Component):
         start = self.starts.payload
         now = Signal(start_layout(self.core), reset_less=True)
         valid, finish, load = Signal(), Signal(init=1), Signal()
+        waits = Signal()  # a tick, for `hold` to end
         move = ~valid | self.rows.ready
         m.d.comb += [load.eq(finish & move), self.starts.ready.eq(load), self.rows.valid.eq(valid)]
         m.d.comb += [self.rows.payload[name].eq(now[name]) for name in self.rows.payload.shape().members]
         words = _Left(self._of(start.link, self.more_words), "words")
         columns, lines = _Left(start.columns, "columns"), _Left(start.lines, "lines")
-        single = start.tick | start.none
+        single = start.none | (words.first_none & columns.first_none & lines.first_none)
+        held = start.tick & self.hold
         with m.If(load):
-            m.d.sync += [now.eq(start), valid.eq(self.starts.valid & ~start.none)]
-            m.d.sync += finish.eq(
-                ~self.starts.valid | single | (words.first_none & columns.first_none & lines.first_none)
-            )
+            m.d.sync += [
+                now.eq(start),
+                valid.eq(self.starts.valid & ~start.none & ~held),
+                waits.eq(self.starts.valid & held),
+                finish.eq(~self.starts.valid | Mux(start.tick, ~self.hold, single)),
+            ]
             m.d.sync += [*words.begin(), *columns.begin(), *lines.begin()]
+        with m.Elif(waits):
+            m.d.sync += [valid.eq(~self.hold), finish.eq(~self.hold), waits.eq(self.hold)]
         with m.Elif(move):
             m.d.sync += finish.eq(self._is_last(words, columns, lines))
             self._advance(m, words, columns, lines)

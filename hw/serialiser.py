@@ -62,7 +62,7 @@ class Serialiser(wiring.Component):
     """
 
     SWEEPS = 2
-    PUSH_CYCLES = 1  # from a strobe to the queue
+    PUSH_CYCLES = 1  # from a strobe to the queue; one more with counts, whose lanes are found first
     DEEP_GROUPS = 16  # of a sweep; a queue for more is block RAM, which takes longer
 
     strobe: Signal
@@ -120,7 +120,7 @@ class Serialiser(wiring.Component):
         """Cycles from a strobe to its first token on `out`, when nothing waits."""
         queue = DeepFifo if cls.deep_queue(groups) else Fifo
         scan = len(part_sizes(lanes)) * LaneScan.LATENCY_CYCLES
-        counts = OutStage.LATENCY_CYCLES + CountDown.LATENCY_CYCLES if spike_bits > 1 else 0
+        counts = 1 + OutStage.LATENCY_CYCLES + CountDown.LATENCY_CYCLES if spike_bits > 1 else 0
         return cls.PUSH_CYCLES + queue.LATENCY_CYCLES + scan + counts
 
     @property
@@ -151,9 +151,21 @@ class Serialiser(wiring.Component):
         if self.spike_bits > 1:
             m.d.comb += entry["counts"].eq(self.counts)
         # registers, for the clock rate: the neurons are far away; only what writes needs a reset
-        pushed, push = Signal(self.entry, reset_less=True), Signal()
-        m.d.sync += [pushed.eq(entry), push.eq(self.strobe & (self.final | mask.any()))]
-        m.d.comb += [queue.w_data.eq(pushed), queue.w_en.eq(push)]
+        strobe: Value = self.strobe
+        if self.spike_bits > 1:
+            counted = Signal()
+            m.d.sync += counted.eq(strobe)
+            entry, strobe = self._held(m, entry, "counted"), counted
+        push = Signal()
+        m.d.sync += push.eq(strobe & (entry.final | entry.mask.any()))
+        m.d.comb += [queue.w_data.eq(self._held(m, entry, "pushed")), queue.w_en.eq(push)]
+
+    @staticmethod
+    def _held(m: Module, value: Any, name: str) -> Any:
+        """`value` a cycle later."""
+        held = Signal.like(value, name=name, reset_less=True)
+        m.d.sync += held.eq(value)
+        return held
 
     def _base(self, m: Module) -> Value:
         """Index of the group's first lane, in units: a running sum, since groups come in order."""

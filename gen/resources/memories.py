@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from amaranth.hdl import Shape, unsigned
 
 from ...hw.accumulators import BLOCK_GROUPS
+from ...hw.banked_accumulators import touched_shape
 from ...hw.expander import expander_depth
 from ...hw.fifo import DeepFifo
 from ...hw.kinds import WeightStore
@@ -191,7 +192,10 @@ def _accumulators(core: CoreParams) -> Iterator[MemoryShape]:
     if core.by_rows:
         shape = {"depth": max(2, array.groups), "written": True, "copies": 2}
         yield MemoryShape(block="accumulators", width=width, block_ram=array.groups >= BLOCK_GROUPS, **shape)
-        yield MemoryShape(block="touched", width=1, old_word=True, **shape)
+        columns, depth = touched_shape(array.groups)
+        yield MemoryShape(
+            block="touched", depth=depth, width=1, written=True, copies=2 * columns, old_word=True
+        )
         return
     if array.max_delay:
         depth = (array.max_delay + 1) << (array.groups - 1).bit_length()

@@ -4,6 +4,8 @@ import random
 from dataclasses import replace
 
 import pytest
+from amaranth import Module, Signal
+from amaranth.lib import wiring
 from spikeloom.hw.banked_accumulators import BankedAccumulators
 from spikeloom.hw.params import LinkParams
 from spikeloom.hw.row_array import RowArray
@@ -16,11 +18,38 @@ from .test_expander import core_of
 SHAPES = [(1, 1, 1), (2, 1, 1), (4, 4, 1), (4, 2, 2), (6, 3, 1), (8, 8, 2)]
 
 
+class HeldArray(wiring.Component):
+    """A row array whose ticks wait as `hold` says, as they do in the row walk."""
+
+    def __init__(self, core, words):
+        self.array = RowArray(core, words)
+        self.accumulators = self.array.accumulators
+        members = dict(self.array.signature.members)
+        del members["hold"]
+        super().__init__(members)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.array = array = self.array
+        held = Signal()
+        wait = self.rows.payload.tick & held
+        m.d.sync += held.eq(array.hold)
+        wiring.connect(m, array.sweep, wiring.flipped(self.sweep))
+        m.d.comb += [
+            array.rows.payload.eq(self.rows.payload),
+            array.rows.valid.eq(self.rows.valid & ~wait),
+            self.rows.ready.eq(array.rows.ready & ~wait),
+            array.sweep_ready.eq(self.sweep_ready),
+            self.start.eq(array.start),
+        ]
+        return m
+
+
 class Run:
     """Steps (lists of (row, group)) through an array; swept sums, and cycles of ticks, starts and strobes."""
 
     def __init__(self, core, words, steps, *, gap=None, ready=1.0, seed=0, reset_after=None):
-        self.array = array = RowArray(core, words)
+        self.array = array = HeldArray(core, words)
         self.core, self.steps = core, steps
         self.bench = Bench(array)
         self.taken, self.starts, self.sweep = [], [], []
