@@ -27,11 +27,14 @@ ROW_CYCLES = (
 )  # from `add` to its weights: the word is read, its bank chosen, sums on their way chosen
 WRITE_CYCLES = ROW_CYCLES + 1  # from `add` to the write of its sums
 TOUCHED_DEPTH = 16  # words of a memory of LUTs
+TOUCHED_MOST = 256  # words whose flags are in such memories
 AGES = WRITE_CYCLES - 1  # rows before whose sums a row's word does not have yet
 
 
 def touched_shape(groups: int) -> tuple[int, int]:
-    """Memories of flags of a bank, and their words."""
+    """Memories of flags of a bank, and their words: columns of LUT RAM, or one block RAM."""
+    if groups > TOUCHED_MOST:
+        return 1, groups
     return -(-groups // TOUCHED_DEPTH), max(2, min(groups, TOUCHED_DEPTH))
 
 
@@ -169,8 +172,8 @@ class BankedAccumulators(wiring.Component):
 
     def _flags(self, m: Module, k: int, bank: Signal, address: Signal, swept: Value, clear: Signal) -> Value:
         """Flags of a bank, in columns of LUT RAM; which column it is, is chosen behind them."""
-        low = TOUCHED_DEPTH.bit_length() - 1
         columns, depth = touched_shape(self.params.groups)
+        low = (depth - 1).bit_length()
         enable, touch = Signal(name=f"touch_enable_{k}"), Signal(name=f"touch_{k}")
         cleared, clears = Signal.like(clear, name=f"cleared_{k}", reset_less=True), Signal(name=f"clears_{k}")
         column = Signal(bits_for_unsigned(columns - 1), name=f"column_{k}", reset_less=True)
