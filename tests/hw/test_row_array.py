@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from amaranth import Module, Signal
@@ -20,6 +21,11 @@ SHAPES = [(1, 1, 1), (2, 1, 1), (4, 4, 1), (4, 2, 2), (6, 3, 1), (8, 8, 2)]
 
 class HeldArray(wiring.Component):
     """A row array whose ticks wait as `hold` says, as they do in the row walk."""
+
+    rows: Any
+    sweep: Any
+    sweep_ready: Signal
+    start: Signal
 
     def __init__(self, core, words):
         self.array = RowArray(core, words)
