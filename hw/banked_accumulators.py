@@ -161,7 +161,7 @@ class BankedAccumulators(wiring.Component):
             writes.append(write)
         return reads, writes
 
-    def _touched(self, m: Module, bank: Signal, addresses: list[Signal], swept: Value) -> list[Signal]:
+    def _touched(self, m: Module, bank: Signal, addresses: list[Signal], swept: Value) -> list[Value]:
         """For each bank, whether the word that is read was touched in its step; a cycle after its address."""
         clear = Signal.like(self.group, name="clear")
         clearing = Signal(init=1)
