@@ -1,6 +1,6 @@
 """Bits that a run reads and writes in the memories of an accelerator, from its spikes: exact, by arithmetic.
 
-Registers are not memories: accumulators and states of a single group count as none here.
+Registers are not memories: accumulators of few groups and states of a single one count as none here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..hw.accumulators import in_registers
 from ..hw.lif import state_layout
 from ..hw.parameter_store import parameter_fields
 from ..hw.params import INPUT, AcceleratorParams, CoreParams, LinkParams, ReadoutKind
@@ -124,7 +125,7 @@ def _core_traffic(params: AcceleratorParams, number: int, arriving: np.ndarray, 
     array, neuron = core.array, core.neuron
     rows = int(row_reads(params, number, arriving).sum())
     word = array.lanes * array.acc_bits
-    in_memory = array.groups > 1 or core.by_rows or array.max_delay > 0
+    in_memory = core.by_rows or array.max_delay > 0 or not in_registers(array)
     updates = sweeps * -(-neuron.neurons // core.update_lanes) * core.update_lanes
     field_bits = sum(shape.width for shape, _ in parameter_fields(neuron).values())
     return CoreTraffic(

@@ -1,8 +1,8 @@
 """Accumulators of a synaptic array: what the events of a step add up to, handed to the neurons in a sweep.
 
-Two kinds behind one interface. `RegisterAccumulators` (an event is one group): a register a target and a
-copy that is drained. `MemoryAccumulators` (an event is several groups): two banks of a memory, one adding
-while the other is swept. Both add the events of step t + 1 while step t is swept.
+Two kinds behind one interface. `RegisterAccumulators` (an event is a few groups): a register a target and a
+copy that is drained. `MemoryAccumulators` (an event is many groups): two banks of a memory, one adding while
+the other is swept. Both add the events of step t + 1 while step t is swept.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ __all__ = [
     "RegisterAccumulators",
     "accumulators",
     "early_free_cycles",
+    "in_registers",
     "lead_cycles",
     "memory_attributes",
     "swap_delay_cycles",
@@ -37,7 +38,8 @@ __all__ = [
 _FETCH_CYCLES = 3  # cycles from taking an event off the stream to the row that its memory gives
 _ROW_CYCLES = 1  # from there to the accumulators, where nothing is multiplied on the way
 _READ_CYCLES = 2  # from the address of an accumulator word to the word
-BLOCK_GROUPS = 8  # from so many on, two banks cost more as LUTs than they are worth: 3 a bit and more
+BLOCK_GROUPS = 8
+"""From so many groups on, accumulators are block RAM; fewer are registers, two a bit and a third of a LUT."""
 LEAD_CYCLES = _FETCH_CYCLES + _ROW_CYCLES  # cycles from taking a tick to its `swap` here, the same
 
 
@@ -54,17 +56,22 @@ def early_free_cycles(params: ArrayParams, sweep_groups: int) -> int:
 
 def swap_delay_cycles(params: ArrayParams, sweep_groups: int) -> int:
     """Cycles from a sweep's last group to the earliest next swap."""
-    return int(params.groups == 1 and drain_cycles(sweep_groups) > 0)
+    return int(in_registers(params) and drain_cycles(sweep_groups) > 0)
 
 
 def sweep_cycles(params: ArrayParams, sweep_groups: int) -> int:
     """Cycles from the swap to the first group of the sweep, at the earliest."""
-    return 2 + drain_cycles(sweep_groups) if params.groups == 1 else 4
+    return 2 + drain_cycles(sweep_groups) if in_registers(params) else 4
+
+
+def in_registers(params: ArrayParams) -> bool:
+    """Whether the accumulators of a dense array, or the sums of a delayed one, are registers."""
+    return params.groups < (2 if params.max_delay else BLOCK_GROUPS)
 
 
 def accumulators(params: ArrayParams, *, update_lanes: int) -> RegisterAccumulators | MemoryAccumulators:
     """The accumulators that fit the array."""
-    kind = RegisterAccumulators if params.groups == 1 else MemoryAccumulators
+    kind = RegisterAccumulators if in_registers(params) else MemoryAccumulators
     return kind(params, update_lanes=update_lanes)
 
 
@@ -155,15 +162,25 @@ class _Accumulators(wiring.Component):
 
 
 class RegisterAccumulators(_Accumulators):
-    """One group: an accumulator register a target, and a copy that is drained `update_lanes` a cycle."""
+    """Few groups: an accumulator register a target, and a copy that is drained `update_lanes` a cycle.
+
+    Events add to group 0, 1 and so on, so each lane's registers are a ring that turns with every addition:
+    one adder a lane and no multiplexer. Behind an event's last group all are where they began.
+    """
 
     def elaborate(self, platform):
         m = Module()
-        accs = Signal(data.ArrayLayout(signed(self.params.acc_bits), self.params.lanes))
+        groups = self.params.groups
+        accs = Signal(
+            data.ArrayLayout(data.ArrayLayout(signed(self.params.acc_bits), self.params.lanes), groups)
+        )
         with m.If(self.swap):
             m.d.sync += accs.eq(0)
         with m.Elif(self.add):
-            m.d.sync += [accs[k].eq(accs[k] + addend) for k, addend in enumerate(self._addends())]
+            m.d.sync += [accs[group].eq(accs[group + 1]) for group in range(groups - 1)]
+            m.d.sync += [
+                accs[groups - 1][k].eq(accs[0][k] + addend) for k, addend in enumerate(self._addends())
+            ]
         self._drain(m, accs.as_value())
         return m
 
@@ -193,11 +210,11 @@ class RegisterAccumulators(_Accumulators):
 
 
 class MemoryAccumulators(_Accumulators):
-    """Several groups: a memory of two banks of `params.groups` words of `lanes` accumulators.
+    """Many groups: a memory of two banks of `params.groups` words of `lanes` accumulators.
 
     The read-modify-write of a group takes five cycles, and the next event reaches the group after
-    `params.groups`: what is read too early with fewer than five is forwarded. The first event of a step
-    overwrites: nothing is cleared.
+    `params.groups`, which are more: nothing is forwarded. The first event of a step overwrites: nothing is
+    cleared.
     """
 
     def elaborate(self, platform):
@@ -240,35 +257,9 @@ class MemoryAccumulators(_Accumulators):
             raw.eq(read.data),  # nothing between: it can be the RAM's own register
             kept.eq(raw),
         ]
-        for flag, value in self._forwards(m, sums):
-            with m.If(flag):
-                m.d.sync += kept.eq(value)
         with m.If(self.ahead_first):
             m.d.sync += kept.eq(0)
         m.d.sync += [sums[k].eq(kept[k] + addend) for k, addend in enumerate(self._addends())]
-
-    def _forwards(self, m: Module, sums: Signal) -> list[tuple[Signal, Signal]]:
-        """For rows 2, 3 and 4 cycles before that can be of the same group: whether they are, and their sums.
-
-        The flags are for the row that comes in the next cycle; the latest row is the last in the list.
-        """
-        group = Signal.like(self.group)  # of the row two cycles later
-        m.d.sync += group.eq(self.ahead_group)
-        added, row_group, value = self.add, self.group, sums
-        found = []
-        for age in (2, 3, 4):
-            if age >= self.params.groups:
-                same = Signal(name=f"same_{age}")
-                m.d.sync += same.eq(added & (row_group == group))
-                found.insert(0, (same, value))
-            if age < 4 and self.params.groups < 5:
-                before = [Signal.like(x, name=f"before_{age}_{k}") for k, x in enumerate((added, row_group))]
-                m.d.sync += [before[0].eq(added), before[1].eq(row_group)]
-                added, row_group = before
-                older = Signal(sums.shape(), name=f"older{age}", reset_less=True)
-                m.d.sync += older.eq(value)
-                value = older
-        return found
 
     def _sweep(self, m: Module, memory: Memory, bank: Signal) -> None:
         running, number, final, zero, last = self._control(m)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from amaranth import Cat, Module, Signal
 from amaranth.lib.memory import Memory
 
-from .accumulators import MemoryAccumulators, RegisterAccumulators, swap_delay_cycles
+from .accumulators import MemoryAccumulators, RegisterAccumulators, in_registers, swap_delay_cycles
 from .params import ArrayParams
 
 __all__ = ["DELAYED_LEAD_CYCLES", "MemoryBank", "RegisterBank", "delay_bank", "delayed_free_cycles"]
@@ -26,7 +26,7 @@ def delayed_free_cycles(params: ArrayParams, sweep_groups: int) -> int:
 
 def delay_bank(params: ArrayParams, *, update_lanes: int) -> RegisterBank | MemoryBank:
     """The bank that fits the array."""
-    kind = RegisterBank if params.groups == 1 else MemoryBank
+    kind = RegisterBank if in_registers(params) else MemoryBank
     return kind(params, update_lanes=update_lanes, row_bits=params.lanes * params.acc_bits)
 
 

@@ -15,7 +15,7 @@ from amaranth import Cat, Module, Signal, Value
 
 __all__ = ["SHIFTED_GROUPS", "drain", "drain_cycles"]
 
-SHIFTED_GROUPS = 3  # up to so many are shifted: their tree would be no smaller
+SHIFTED_GROUPS = 4  # up to so many are shifted: their tree would be hardly smaller, and takes longer
 _RADIX = 4  # inputs of a LUT
 
 
@@ -65,8 +65,9 @@ def _shifted(m: Module, *, load: Value, word: Value, first: Value, groups: int, 
     shadow = Signal(groups * width, name="shadow", reset_less=True)
     if groups > 1:
         followed = Signal(groups - 1, name="followed")  # turns that another follows
-        m.d.sync += followed.eq(Cat(first, followed))
-        with m.If(followed.any()):
+        moving = Signal()  # one of them, a register as all bits wait for it
+        m.d.sync += [followed.eq(Cat(first, followed)), moving.eq(Cat(first, followed)[: groups - 1].any())]
+        with m.If(moving):
             m.d.sync += shadow.eq(shadow[width:])
     with m.If(load):
         m.d.sync += shadow.eq(word[: groups * width])

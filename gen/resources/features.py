@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ...hw.accumulators import in_registers
 from ...hw.boards.device import Device, Family
 from ...hw.drain import SHIFTED_GROUPS
 from ...hw.lif import state_layout, update_latency
@@ -149,18 +150,16 @@ def core_costs(
 def _dense(cost: BlockCost, core: CoreParams) -> None:
     array = core.array
     bits, swept = array.lanes * array.acc_bits, core.update_lanes * array.acc_bits
-    kind = "register" if array.groups == 1 else "memory"
+    kind = "register" if in_registers(array) else "memory"
     cost.luts[f"{kind} sums"] = array.lanes * 2 * -(-array.acc_bits // 2)
     cost.luts["chains"] = array.lanes
     cost.ffs["row bits"] = 2 * array.row_bits
     if kind == "register":
-        cost.ffs["sum bits"] = bits
+        cost.ffs["sum bits"] = array.groups * bits
         _drain(cost, core)
     else:
         cost.luts["memory shifts"] = bits - swept
-        forwarded = max(0, 5 - array.groups)  # rows that may be on their way to the same group
-        cost.luts["forwarded bits"] = bits * forwarded
-        cost.ffs["sum bits"] = 5 * bits - swept + (2 * bits if forwarded else 0)
+        cost.ffs["sum bits"] = 5 * bits - swept
     _address(cost, core)
 
 
@@ -215,7 +214,7 @@ def _delayed(cost: BlockCost, core: CoreParams) -> None:
     cost.ffs["delayed bits"] = array.lanes * array.acc_bits
     cost.ffs["delayed places"] = array.lanes * (place + array.weight_bits + array.lane_bits)
     cost.ffs["row bits"] = array.row_bits
-    if array.groups == 1:
+    if in_registers(array):
         _drain(cost, core)
     else:
         cost.ffs["sum bits"] = array.lanes * array.acc_bits
@@ -248,7 +247,8 @@ def _neurons(cost: BlockCost, core: CoreParams, device: Device, tally_bits: int 
     words = sum(memory.width for memory, _ in cost.memories if memory.block == "parameters")
     deep = StateStore.read_cycles(groups) - StateStore.READ_CYCLES  # registers that the RAM does not take in
     cost.ffs["staged bits"] = (2 + deep) * lanes * neuron.acc_bits + words + state
-    cost.luts["staged bits"] = lanes * neuron.acc_bits if core.array.groups > 1 else 0
+    zeroed = core.array.groups > 1 if core.by_rows else not in_registers(core.array)
+    cost.luts["staged bits"] = lanes * neuron.acc_bits if zeroed else 0
     if groups == 1:
         cost.ffs["kept state bits"] = 2 * state
     latency = update_latency(neuron, lanes=lanes, tally_bits=tally_bits)

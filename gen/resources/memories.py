@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from amaranth.hdl import Shape, unsigned
 
-from ...hw.accumulators import BLOCK_GROUPS
+from ...hw.accumulators import BLOCK_GROUPS, in_registers
 from ...hw.banked_accumulators import touched_shape
 from ...hw.expander import expander_depth
 from ...hw.fifo import DeepFifo
@@ -207,7 +207,7 @@ def _accumulators(core: CoreParams) -> Iterator[MemoryShape]:
             block_ram=depth > UpdateMemory.LUT_RAM_DEPTH,
             copies=array.lanes,
         )
-    if array.groups > 1:
+    if not in_registers(array):
         depth = 2 << bits_for_unsigned(array.groups - 1)
         reads = 1 if array.max_delay else 2
         block_ram = array.groups >= BLOCK_GROUPS

@@ -39,13 +39,22 @@ SHAPES = [
     (17, 4, 2),
     (17, 17, 1),
     (16, 16, 4),
+    (20, 5, 1),
+    (25, 4, 2),
+    (13, 2, 2),
+    (8, 1, 1),
+    (15, 2, 2),
+    (17, 2, 1),
+    (33, 4, 2),
+    (64, 4, 4),
 ]
 
 
 def test_kind_follows_the_groups():
     params = ArrayParams(lanes=6, sources=2, targets=6, weight_bits=2, acc_bits=4)
     assert isinstance(accumulators(params, update_lanes=3), RegisterAccumulators)
-    assert isinstance(accumulators(replace(params, lanes=5), update_lanes=1), MemoryAccumulators)
+    assert isinstance(accumulators(replace(params, lanes=1), update_lanes=1), RegisterAccumulators)
+    assert isinstance(accumulators(replace(params, targets=8, lanes=1), update_lanes=1), MemoryAccumulators)
 
 
 class Traffic:
