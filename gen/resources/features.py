@@ -15,6 +15,7 @@ from ...hw.boards.device import Device, Family
 from ...hw.drain import SHIFTED_GROUPS
 from ...hw.lif import state_layout, update_latency
 from ...hw.load_bus import loaded_shapes
+from ...hw.loaded_memory import SLICE_BITS
 from ...hw.params import INPUT, AcceleratorParams, CoreParams, ReadoutKind, bits_for_unsigned
 from ...hw.row_decode import start_layout
 from ...hw.serialiser import Serialiser
@@ -74,8 +75,10 @@ class BlockCost:
                 self.luts["table bits"] += bits * -(-memory.depth // 16)
             self.ffs["read bits"] += bits * memory.reads
             return
-        if memory.slices:  # its address comes from two sides
-            self.luts["load ports"] += bits_for_unsigned(memory.depth - 1)
+        if memory.slices:  # its address comes from two sides, and each slice is written alone
+            address = bits_for_unsigned(memory.depth - 1)
+            self.luts["load ports"] += address + memory.slices
+            self.ffs["load ports"] += address + memory.slices + SLICE_BITS
         self.luts["memory mux bits"] += mapping.mux_bits
         if mapping.kind is MemoryKind.LUT_RAM:
             self.ffs["read bits"] += bits * memory.reads
@@ -209,7 +212,6 @@ def _delayed(cost: BlockCost, core: CoreParams) -> None:
     array = core.array
     place = bits_for_unsigned(array.max_delay) + (array.groups - 1).bit_length()
     cost.luts["delayed bits"] = array.lanes * array.acc_bits
-    cost.luts["delayed places"] = array.lanes * place
     cost.luts["chains"] = array.lanes
     cost.ffs["delayed bits"] = array.lanes * array.acc_bits
     cost.ffs["delayed places"] = array.lanes * (place + array.weight_bits + array.lane_bits)
@@ -289,7 +291,7 @@ def links_cost(params: AcceleratorParams, device: Device) -> BlockCost:
     loaded = loaded_shapes(params)
     if loaded:  # the load bus reads slices of words back
         cost.luts["load bus"] = cost.ffs["load bus"] = 1
-        cost.luts["loaded bits"] = sum(shape.bits for shape in loaded)
+        cost.luts["loaded bits"] = sum(shape.slices * SLICE_BITS for shape in loaded)
     cost.luts["accelerator"] = cost.ffs["accelerator"] = 1
     return cost
 
