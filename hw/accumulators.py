@@ -170,18 +170,17 @@ class RegisterAccumulators(_Accumulators):
 
     def elaborate(self, platform):
         m = Module()
-        groups = self.params.groups
-        accs = Signal(
-            data.ArrayLayout(data.ArrayLayout(signed(self.params.acc_bits), self.params.lanes), groups)
-        )
-        with m.If(self.swap):
-            m.d.sync += accs.eq(0)
-        with m.Elif(self.add):
-            m.d.sync += [accs[group].eq(accs[group + 1]) for group in range(groups - 1)]
-            m.d.sync += [
-                accs[groups - 1][k].eq(accs[0][k] + addend) for k, addend in enumerate(self._addends())
-            ]
-        self._drain(m, accs.as_value())
+        groups = range(self.params.groups)
+        # lane by lane, as each lane's are placed together: copies of `swap` and `add` follow their order
+        layout = data.ArrayLayout(signed(self.params.acc_bits), len(groups))
+        rings = [Signal(layout, name=f"ring_{lane}") for lane in range(self.params.lanes)]
+        for ring, addend in zip(rings, self._addends(), strict=True):
+            turned = [*(ring[group + 1] for group in groups[:-1]), ring[0] + addend]
+            with m.If(self.swap):
+                m.d.sync += ring.eq(0)
+            with m.Elif(self.add):
+                m.d.sync += [ring[group].eq(turned[group]) for group in groups]
+        self._drain(m, Cat(ring[group] for group in groups for ring in rings))
         return m
 
     def _drain(self, m: Module, accs: Value) -> None:
