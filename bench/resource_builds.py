@@ -150,6 +150,10 @@ def _chains() -> Iterator[AcceleratorParams]:
         ((500, 200, 10), ((50, 10), (10, 1))),
         ((40, 250, 12), ((25, 5), (12, 3))),
         ((128, 80, 80), ((20, 1), (16, 16))),
+        ((784, 128, 10), ((1, 1), (2, 1))),
+        ((784, 128, 10), ((64, 8), (10, 1))),
+        ((400, 200, 20), ((2, 1), (1, 1))),
+        ((300, 128, 10), ((16, 2), (5, 1))),
     ]
     readouts = [ReadoutKind.SPIKES, ReadoutKind.CLASS, ReadoutKind.COUNTS, ReadoutKind.MEMBRANE]
     for k, (sizes, lanes) in enumerate(shapes):

@@ -1,4 +1,4 @@
-"""Fit of the resource model: coefficients of every block, by least squares of relative errors."""
+"""Fit of the resource model: coefficients of all blocks, by least squares of relative errors."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from spikeloom.hw.boards.registry import BOARDS
 __all__ = ["BOARD", "KINDS", "device_of", "judge"]
 
 BOARD = {Family.ECP5: "ulx3s_85f", Family.ICE40: "ice40_hx8k_evn", Family.GOWIN: "tang_nano_9k"}
+WHOLE_WEIGHT = 2  # of the error of a whole build, beside that of a block
 FEWEST_LUTS = 40  # of a block: below it an error counts as one of so many
 KINDS = ("luts", "ffs")
 
@@ -41,23 +42,35 @@ def block_rows(rows: Iterable[Mapping[str, Any]], family: Family) -> list[Row]:
 
 
 def fit(rows: list[Row], family: Family) -> dict[str, dict[str, dict[str, float]]]:
-    """Coefficients, none negative, that make the relative errors of the blocks small."""
-    return {kind: {block: fit_block(rows, block, kind, family) for block in BLOCKS} for kind in KINDS}
+    """Coefficients, none negative, that make the relative errors of blocks and of whole builds small."""
+    return {kind: fit_kind(rows, kind, family) for kind in KINDS}
 
 
 def terms(cost: BlockCost, kind: str, family: Family) -> dict[str, float]:
     return lut_terms(cost, family) if kind == "luts" else dict(cost.ffs)
 
 
-def fit_block(rows: list[Row], block: str, kind: str, family: Family) -> dict[str, float]:
-    rows = [row for row in rows if row[1].block == block]
-    amounts = [terms(cost, kind, family) for _, cost, _ in rows]
+def fit_kind(rows: list[Row], kind: str, family: Family) -> dict[str, dict[str, float]]:
+    amounts = [
+        {(cost.block, name): amount for name, amount in terms(cost, kind, family).items()}
+        for _, cost, _ in rows
+    ]
     names = sorted({name for found in amounts for name in found})
     matrix = np.array([[found.get(name, 0) for name in names] for found in amounts], float)
     counted = np.array([counts.get(kind, 0) for _, _, counts in rows], float)
+    known = list(dict.fromkeys(row[0] for row in rows))
+    of_build = np.array([[row[0] == name for row in rows] for name in known], float)
     weights = 1 / (counted + FEWEST_LUTS)
-    found, _ = nnls(matrix * weights[:, None], counted * weights)
-    return {name: round(float(value), 4) for name, value in zip(names, found, strict=True) if value > 5e-5}
+    whole = WHOLE_WEIGHT / (of_build @ counted)
+    found, _ = nnls(
+        np.vstack([matrix * weights[:, None], of_build @ matrix * whole[:, None]]),
+        np.concatenate([counted * weights, of_build @ counted * whole]),
+    )
+    fitted: dict[str, dict[str, float]] = {block: {} for block in BLOCKS}
+    for (block, name), value in zip(names, found, strict=True):
+        if value > 5e-5:
+            fitted[block][name] = round(float(value), 4)
+    return fitted
 
 
 def totals(rows: list[Row], coefficients: Any, family: Family) -> dict[str, Resources]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from amaranth import Signal
 from amaranth.hdl import Shape, unsigned
 
 from ...hw.accumulators import BLOCK_GROUPS, in_registers
 from ...hw.banked_accumulators import touched_shape
-from ...hw.expander import expander_depth
+from ...hw.expander import decode_fields, expander_depth
 from ...hw.fifo import DeepFifo
 from ...hw.kinds import WeightStore
 from ...hw.lif import state_layout
@@ -26,6 +27,7 @@ from ...hw.router import needs_queue, queue_steps
 from ...hw.row_decode import start_layout
 from ...hw.serialiser import Serialiser, entry_layout
 from ...hw.signatures import event_layout, input_layout, value_layout
+from ...hw.staged import Pipeline
 from ...hw.state_store import StateStore
 from ...hw.step_queue import queue_depth
 from ...hw.update_memory import UpdateMemory
@@ -157,9 +159,10 @@ def core_memories(
         yield _table("parameters", words, bits)
     yield from _serialiser_queue(entry_bits(core, readout=readout, count_bits=count_bits), groups)
     if core.by_rows:
-        yield replace(
-            _fast_fifo(start_layout(core).size, expander_depth(core, channels_last)), block="starts"
-        )
+        depth = expander_depth(core, channels_last)
+        constants = _start_constants(core, channels_last)
+        width = start_layout(core).size - constants.bit_count()
+        yield replace(_fast_fifo(width, depth), block="starts", constants=constants)
         for words, bits in decode_cost(core, channels_last).tables:
             yield _table("tables", words, bits)
 
@@ -184,6 +187,14 @@ def _loaded(shape: LoadedShape, store: WeightStore) -> Iterator[MemoryShape]:
             slices=shape.slices,
             spram=store is WeightStore.SPRAM,
         )
+
+
+def _start_constants(core: CoreParams, channels_last: Sequence[bool]) -> int:
+    """Mask of what an expander queues that is the same for all events."""
+    layout, index = start_layout(core), Signal(event_layout(core.array.sources)["index"].width)
+    fields, _ = decode_fields(Pipeline(), core, channels_last, index)
+    same = (layout[name] for name, field in fields.items() if field.constant)
+    return sum((1 << field.width) - 1 << field.offset for field in same)
 
 
 def _accumulators(core: CoreParams) -> Iterator[MemoryShape]:

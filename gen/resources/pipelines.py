@@ -71,7 +71,7 @@ class PipelineCost(Pipeline):
             self.products.append((first, second))
         elif operator in ("&", "|", "^", "==", "!=", "b", "r|", "r&"):
             self.work["logic"] += max(map(len, _operands(value)))
-        elif type(value).__name__ == "SwitchValue":
+        elif type(value).__name__ == "SwitchValue" and not _chooses_constants(value):
             self.work["mux"] += len(value)
 
     def _low_zeros(self, value: Value) -> int:
@@ -94,6 +94,12 @@ class PipelineCost(Pipeline):
                     break
             return zeros
         return 0
+
+
+def _chooses_constants(value: Value) -> bool:
+    """Whether a bit chooses among constants: the result is then that bit and its inverse here and there."""
+    test, *results = _operands(value)
+    return len(test) == 1 and all(isinstance(result, Const) for result in results)
 
 
 def _operands(value: Value) -> Sequence[Value]:
