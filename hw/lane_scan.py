@@ -14,8 +14,6 @@ from amaranth.hdl import Shape
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .params import bits_for_unsigned
-
 __all__ = ["CountDown", "LaneGroup", "LaneScan", "part_sizes"]
 
 RADIX = 4  # parts of a level: as many as a LUT has inputs
@@ -50,8 +48,9 @@ class LaneGroup:
 
     def entry(self) -> dict[str, Any]:
         """Fields: base, mask (lanes that send), tick (final of a whole group), last, and values or counts."""
+        highest = self.highest // self.lanes * self.lanes if self.whole else self.highest
         fields: dict[str, Any] = {
-            "base": bits_for_unsigned(self.highest // self.unit),
+            "base": (highest // self.unit).bit_length(),  # none, where there is but one group
             "mask": self.lanes,
             "final" if self.whole else "tick": 1,
             "last": 1,

@@ -150,7 +150,7 @@ class Serialiser(wiring.Component):
             m.d.comb += entry["values"].eq(self.values)
         if self.spike_bits > 1:
             m.d.comb += entry["counts"].eq(self.counts)
-        # registers, for the clock rate: the neurons are far away; only what writes needs a reset
+        # registers, for the clock rate: the neurons are far away
         strobe: Value = self.strobe
         if self.spike_bits > 1:
             counted = Signal()
@@ -163,7 +163,7 @@ class Serialiser(wiring.Component):
     @staticmethod
     def _held(m: Module, value: Any, name: str) -> Any:
         """`value` a cycle later."""
-        held = Signal.like(value, name=name, reset_less=True)
+        held = Signal.like(value, name=name)
         m.d.sync += held.eq(value)
         return held
 
