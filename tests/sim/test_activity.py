@@ -24,7 +24,7 @@ def build(tmp_path):
     rng = np.random.default_rng(4)
     nodes = [affine(rng.normal(0.2, 0.5, (40, 6))), lif(40), affine(rng.normal(0.1, 0.3, (4, 40))), lif(4)]
     write(tmp_path / "model.nir", chain(*nodes, inputs=(6,), outputs=(4,)))
-    options = CompileOptions(plan=PlanOptions(lanes=16))
+    options = CompileOptions(plan=PlanOptions(lanes=4))
     return compile_model(tmp_path / "model.nir", tmp_path / "build", options=options).build
 
 
@@ -39,10 +39,10 @@ def test_counts(build, x):
     assert hidden
     first, second = found.traffic
     cores = build.plan.accelerator.cores
-    assert (first.events, first.rows) == (x.sum(), 3 * x.sum())
+    assert (first.events, first.rows) == (x.sum(), 10 * x.sum())
     assert (second.events, second.rows) == (hidden, hidden)
-    assert first.weights == 3 * x.sum() * cores[0].array.row_bits
-    assert first.accumulators == (6 * x.sum() + 45 * 3) * 16 * cores[0].array.acc_bits
+    assert first.weights == 10 * x.sum() * cores[0].array.row_bits
+    assert first.accumulators == (20 * x.sum() + 45 * 10) * 4 * cores[0].array.acc_bits
     assert second.accumulators == 0
     assert found.additions == x.sum() * 40 + hidden * 4
     assert found.dense_operations == 45 * (6 * 40 + 40 * 4)

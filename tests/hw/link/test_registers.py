@@ -336,7 +336,7 @@ def test_cycles_of_axi_lite():
     bench, axi = Bench(board), board.target.axi
 
     async def script(ctx):
-        for offset, cycles, answer in ((Reg.MAGIC, 4, OKAY), (Reg.MEMORY_DATA, 9, OKAY), (0xFC, 4, SLVERR)):
+        for offset, cycles, answer in ((Reg.MAGIC, 4, OKAY), (Reg.MEMORY_DATA, 10, OKAY), (0xFC, 4, SLVERR)):
             for port, value in ((axi.araddr, offset), (axi.arvalid, 1), (axi.rready, 1)):
                 ctx.set(port, value)
             assert ctx.get(axi.arready)
