@@ -3,7 +3,7 @@
 The bound of a step is the largest number of memory words that an array reads for its events, a word a cycle
 (gen/memory_traffic.py). Every plan is run on the RTL (CXXRTL): outputs and cycles must be golden's.
 
-N-MNIST, which simulates slowly, has its own plan only; it is not in the results that are stored.
+N-MNIST, which simulates slowly, has its own plan only.
 
 Run: python bench/memory_bound.py [--data DIR] [--out DIR] [--limit N]
 DIR holds mnist/, braille/, nmnist/, fsdd/ and nir/ (by default ../shared/data beside the project). Writes
