@@ -12,6 +12,8 @@ from itertools import accumulate, pairwise
 
 from amaranth import Module, Mux, Signal, Value
 
+from .staged import held
+
 __all__ = [
     "bank_address",
     "bank_starts",
@@ -100,7 +102,7 @@ def choose_bank(
         Cycles after which the word comes; with fewer than `choice_cycles` more is chosen in the last.
     """
     if len(words) == 1:
-        return _held(m, words[0], cycles, "word")
+        return held(m, words[0], cycles, "word")
     # without a reset: memories are read back over the load bus while the design is in reset
     read = Signal.like(address, name="address_read", reset_less=True)
     number = Signal(range(len(banks)), name="bank", reset_less=True)
@@ -112,8 +114,8 @@ def choose_bank(
     step = (_RADIX - 1).bit_length()
     for cycle in range(cycles):
         chosen = [_pick(choice[:step], found[k : k + _RADIX]) for k in range(0, len(found), _RADIX)]
-        found = [_held(m, word, 1, f"chosen_{cycle}_{k}") for k, word in enumerate(chosen)]
-        choice = _held(m, choice[step:], 1, f"bank_{cycle}")
+        found = [held(m, word, 1, f"chosen_{cycle}_{k}") for k, word in enumerate(chosen)]
+        choice = held(m, choice[step:], 1, f"bank_{cycle}")
     return _pick(choice, found)
 
 
@@ -124,11 +126,3 @@ def _pick(number: Value, words: Sequence[Value]) -> Value:
         pairs = [found[k : k + 2] for k in range(0, len(found), 2)]
         found = [Mux(bit, *reversed(pair)) if len(pair) > 1 else pair[0] for pair in pairs]
     return found[0]
-
-
-def _held(m: Module, value: Value, cycles: int, name: str) -> Value:
-    for cycle in range(cycles):
-        held = Signal(len(value), name=f"{name}_{cycle}", reset_less=True)
-        m.d.sync += held.eq(value)
-        value = held
-    return value

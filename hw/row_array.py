@@ -16,6 +16,7 @@ from .addends import multiply_row, product_cycles
 from .banked_accumulators import ROW_CYCLES, BankedAccumulators
 from .params import CoreParams, WeightStore
 from .signatures import row_stream, sweep_signature
+from .staged import held
 from .weight_memory import WeightMemory
 
 __all__ = ["RowArray"]
@@ -135,17 +136,8 @@ class RowArray(wiring.Component):
         array = self.core.array
         behind = 0 if array.value_bits else 1  # registers between block RAM and adders
         late = ROW_CYCLES - WeightMemory.READ_CYCLES - behind
-        m.d.comb += self.memory.address.eq(_held(m, row.row, late, "address"))
+        m.d.comb += self.memory.address.eq(held(m, row.row, late, "address"))
         if not array.value_bits:
-            return _held(m, self.memory.row, behind, "weights")
-        value = _held(m, row.value, late + WeightMemory.READ_CYCLES, "value")
+            return held(m, self.memory.row, behind, "weights")
+        value = held(m, row.value, late + WeightMemory.READ_CYCLES, "value")
         return multiply_row(m, self.memory.row, value, array)
-
-
-def _held(m: Module, value: Value, cycles: int, name: str) -> Value:
-    """`value` so many cycles later."""
-    for cycle in range(cycles):
-        held = Signal(len(value), name=f"{name}_{cycle}", reset_less=True)
-        m.d.sync += held.eq(value)
-        value = held
-    return value

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from amaranth import Module, Signal, Value
 from amaranth.hdl import Shape, ValueLike
 
-__all__ = ["Pipeline", "Staged"]
+__all__ = ["Pipeline", "Staged", "held"]
+
+
+def held(m: Module, value: Value, cycles: int, name: str) -> Value:
+    """`value` so many cycles later, by registers without a reset."""
+    for cycle in range(cycles):
+        register = Signal(len(value), name=f"{name}_{cycle}", reset_less=True)
+        m.d.sync += register.eq(value)
+        value = register
+    return value
 
 
 @dataclass(frozen=True, eq=False)
