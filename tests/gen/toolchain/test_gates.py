@@ -9,6 +9,7 @@ import pytest
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]  (no stub)
 from spikeloom.gen.emit import emit_rtlil
 from spikeloom.gen.plan import PlanOptions, make_plan
+from spikeloom.gen.resources.model import predict_resources
 from spikeloom.gen.toolchain.netlist import PASSES, apply_passes
 from spikeloom.gen.toolchain.selftest_words import event_words, output_words
 from spikeloom.gen.toolchain.synthesis import synthesise
@@ -137,3 +138,14 @@ def test_deep_memories_are_sliced(tmp_path):
     netlist = (tmp_path / "top.json").read_text()
     assert netlist.count('"OUTREG"') >= -(-bits // 4)
     assert simulate(tmp_path, time_ns=200_000) == "passed=1 failed=0"
+
+
+def test_deep_loaded_memories_are_sliced_as_predicted(tmp_path):
+    """2400 words that are written at run time: sliced, in as many block RAMs as predicted."""
+    device = BOARDS["ulx3s_85f"].device
+    qnet = network(device.family, (600, 12, 5), seed=2)
+    plan = make_plan(qnet, PlanOptions(lanes=3, weights="loaded"))
+    (tmp_path / "accelerator.il").write_text(emit_rtlil(plan, qnet))
+    found = synthesise(["accelerator.il"], top="accelerator", device=device, cwd=tmp_path)
+    assert (tmp_path / "accelerator.sliced.il").exists()
+    assert found.resources.block_rams == predict_resources(plan.accelerator, device).block_rams > 0
