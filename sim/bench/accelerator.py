@@ -18,7 +18,7 @@ import numpy as np
 from cocotb.triggers import ClockCycles, First, SimTimeoutError, with_timeout
 
 from ..faults import HangFault, ProtocolFault, RtlFault
-from .streams import PERIOD_NS, Stream, coin, cycle_now, get, put, reset, watch
+from .streams import PERIOD_NS, PortSum, Stream, coin, cycle_now, get, put, reset, watch
 
 __all__ = ["run_job"]
 
@@ -60,6 +60,7 @@ class _Job:
     last_bit: int
     settle_cycles: int
     startup_cycles: int
+    saturations: bool
     probe_words: list[dict[str, int]]
 
     def __post_init__(self) -> None:
@@ -76,6 +77,9 @@ class _Job:
             await ClockCycles(dut.clk, self.startup_cycles)
         for k, (fields, records) in enumerate(zip(self.probe_words, self.records, strict=True)):
             cocotb.start_soon(watch(dut, f"probe_{k}", fields, records.append))
+        saturations = PortSum(dut.saturations) if self.saturations else None
+        if saturations is not None:
+            cocotb.start_soon(saturations.follow())
         taken, cycles = [], []
         sender = None
         for sample in range(self.samples):
@@ -92,7 +96,8 @@ class _Job:
             if self.settle_cycles and not self.overlap:
                 await self._settle(dut, sample, self.settle_cycles)
         await self._settle(dut, self.samples - 1, DRAIN_CYCLES + self.settle_cycles)
-        return self._results(taken, cycles)
+        counted = {} if saturations is None else {"saturations": np.array(saturations.read(), np.int64)}
+        return {**self._results(taken, cycles), **counted}
 
     def _send(self, events: Stream, first: int, end: int):
         payloads = self.words[self.offsets[first] : self.offsets[end], 0].tolist()

@@ -16,7 +16,7 @@ from cocotb.utils import get_sim_time
 
 from ..faults import ProtocolFault
 
-__all__ = ["PERIOD_NS", "Stream", "coin", "cycle_now", "get", "put", "reset", "watch"]
+__all__ = ["PERIOD_NS", "PortSum", "Stream", "coin", "cycle_now", "get", "put", "reset", "watch"]
 
 PERIOD_NS = 10
 
@@ -142,6 +142,27 @@ async def watch(dut: Any, name: str, fields: Iterable[str], record: Callable[[li
             record([int(port.value) for port in ports])
         else:
             await valid.rising_edge
+
+
+class PortSum:
+    """The sum over clock cycles, from now on, of the values of a port; `follow` wakes on its changes only."""
+
+    def __init__(self, port: Any) -> None:
+        self._port = port
+        self._sum = 0
+        self._value, self._since = int(port.value), cycle_now()
+
+    async def follow(self) -> None:
+        """Keep the sum, without end."""
+        while True:
+            await self._port.value_change
+            now = cycle_now()
+            self._sum += self._value * (now - self._since)
+            self._value, self._since = int(self._port.value), now
+
+    def read(self) -> int:
+        """Return the sum so far."""
+        return self._sum + self._value * (cycle_now() - self._since)
 
 
 def _bit(stream: Stream, port: Any) -> bool:

@@ -91,6 +91,7 @@ def run_simulator(
         output=read_output(out, out_format(params), params.readout, steps=steps),
         cycles=result["cycles"],
         probes=probes,
+        saturations=int(result["saturations"]) if params.count_saturations else None,
         wall_s=time.monotonic() - started,
     )
 
@@ -133,6 +134,7 @@ def _write_job(folder: Path, design: Design, x: np.ndarray, options: EngineOptio
         "last_bit": form.tick_bit + 1,
         "settle_cycles": settle_cycles(params),
         "startup_cycles": params.clear_cycles,
+        "saturations": params.count_saturations,
         "probe_words": _probe_words(design) if options.probes else [],
     }
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")

@@ -20,7 +20,7 @@ from spikeloom.hw.params import DecayParams, NeuronParams, Reset, bits_for_signe
 __all__ = ["float_chain", "quantised_chain"]
 
 
-def quantised_chain(sizes, *, bits=4, seed=0, analog=False):
+def quantised_chain(sizes, *, bits=4, seed=0, analog=False, state_bits=16):
     """Chain of LIF populations of `sizes[1:]`; with `analog` the last one does not spike."""
     rng = np.random.default_rng(seed)
     names = ["input", *(f"layer.{k}" for k in range(1, len(sizes)))]
@@ -33,7 +33,7 @@ def quantised_chain(sizes, *, bits=4, seed=0, analog=False):
                 name=target,
                 kind="LIF" if spiking else "LI",
                 shape=(sizes[k],),
-                neuron=lif(rng, weight, spiking),
+                neuron=lif(rng, weight, spiking, state_bits),
                 weight_bits=bits,
                 scale=rng.uniform(0.1, 1, sizes[k]),
                 offset=np.zeros(sizes[k]),
@@ -57,14 +57,14 @@ def random_weight(rng, targets, sources, bits):
     return rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), (targets, sources), dtype=np.int32)
 
 
-def lif(rng, weight, spiking):
+def lif(rng, weight, spiking, state_bits):
     targets = len(weight)
     low = int(np.minimum(weight, 0).sum(axis=1, dtype=np.int64).min())
     high = int(np.maximum(weight, 0).sum(axis=1, dtype=np.int64).max())
     return NeuronParams(
         neurons=targets,
         acc_bits=bits_for_signed(low, high),
-        state_bits=16,
+        state_bits=state_bits,
         frac_bits=2,
         membrane=DecayParams(factor=tuple(rng.integers(3000, 4000, targets).tolist())),
         threshold=tuple(rng.integers(20, 60, targets).tolist()) if spiking else None,

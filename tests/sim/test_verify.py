@@ -38,8 +38,8 @@ def own_cache(request, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(request.config.cache.mkdir("spikeloom")))
 
 
-def make_build(folder, *, analog=False, **plan):
-    qnet = quantised_chain(SIZES, bits=5, seed=3, analog=analog)
+def make_build(folder, *, analog=False, state_bits=16, **plan):
+    qnet = quantised_chain(SIZES, bits=5, seed=3, analog=analog, state_bits=state_bits)
     network = float_chain(qnet)
     return write_build(folder, network=network, qnet=qnet, plan=make_plan(qnet, PlanOptions(**plan)))
 
@@ -55,8 +55,41 @@ def membrane_build(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def saturating_build(tmp_path_factory):
+    return make_build(tmp_path_factory.mktemp("builds") / "small", state_bits=8, lanes=4, update_lanes=2)
+
+
+@pytest.fixture(scope="module")
 def class_build(tmp_path_factory):
     return make_build(tmp_path_factory.mktemp("builds") / "class", readout="class", count_bits=3)
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        "cxxrtl",
+        pytest.param("icarus", marks=pytest.mark.icarus),
+        pytest.param("verilator", marks=[pytest.mark.verilator, pytest.mark.slow]),
+    ],
+)
+@pytest.mark.parametrize(
+    "options",
+    [EngineOptions(), EngineOptions(overlap=True, stall=0.3)],
+    ids=["free", "overlap"],
+)
+def test_the_rtl_counts_every_saturation(saturating_build, data, engine, options):
+    """All of the golden model's, those of the last step too; other samples have others."""
+    for limit in (5, 6):
+        result = verify(saturating_build, *data, engine=engine, limit=limit, options=options)
+        assert result.saturations_counted == result.saturations > 20
+        assert result.ok
+
+
+def test_what_is_not_built_in_is_not_counted(tmp_path, data):
+    build = make_build(tmp_path / "small", state_bits=8, count_saturations=False)
+    result = verify(build, *data, limit=2)
+    assert result.saturations > 0
+    assert result.saturations_counted is None
 
 
 @pytest.fixture
