@@ -19,7 +19,7 @@ GAIN = 1.15
 TRIES = 3
 """Times that a faster clock is tried."""
 _MOST_MHZ = 1000.0
-_FIRST_MHZ = {Family.ECP5: 120.0, Family.ICE40: 48.0}
+_FIRST_MHZ = {Family.ECP5: 120.0, Family.ICE40: 48.0, Family.GOWIN: 81.0}
 """What is first asked of an accelerator beside a link."""
 
 

@@ -57,6 +57,9 @@ class Flow:
     ram_shapes : tuple of (int, int)
         Words and bits of a block RAM, for memories that are better sliced (memory_slices.py); empty: Yosys
         shapes all of them.
+    pll_clocks : callable, optional
+        SDC of a netlist's clocks (its top module) on a board with a PLL, where nextpnr's constraints file has
+        no clocks and it derives none.
     count_luts : callable, optional
         LUTs of a netlist (its top module, as Yosys writes it in JSON), where a sum over `cells` is
         too far from what packing makes of them.
@@ -73,6 +76,7 @@ class Flow:
     pack_options: Callable[[Board], list[str]]
     bitstream: str
     ram_shapes: tuple[tuple[int, int], ...] = ()
+    pll_clocks: Callable[[Mapping[str, Any], Board], str] | None = None
     count_luts: Callable[[Mapping[str, Any]], int] | None = None
 
 

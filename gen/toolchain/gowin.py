@@ -1,5 +1,8 @@
 """Gowin GW1N and GW2A: synth_gowin, nextpnr-himbaechel-gowin, gowin_pack (Apicula)."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from ...hw.boards.board import Board
 from ...hw.boards.device import Device
 from .flow import Flow, SynthOptions, yowasp_tool
@@ -24,6 +27,17 @@ def _synth(options: SynthOptions) -> list[str]:
     family = options.device.name[:4].lower()
     multipliers = "" if options.multipliers else " -nodsp"
     return [f"synth_gowin -family {family}{multipliers} -top {options.top} -json {options.netlist}"]
+
+
+def _pll_clocks(module: Mapping[str, Any], board: Board) -> str:
+    """Of the oscillator and of what the PLL makes of it: nextpnr has no clock's pin, and derives nothing."""
+    (pll,) = (cell["connections"] for cell in module["cells"].values() if cell["type"] == "rPLL")
+    names = {bit: name for name, net in module["netnames"].items() for bit in net["bits"]}
+    clocks = {"CLKIN": board.clock_mhz, "CLKOUT": board.design_mhz}
+    return "".join(
+        f"create_clock -name {port} -period {1000 / mhz:.4f} [get_nets {{{names[pll[port][0]]}}}]\n"
+        for port, mhz in clocks.items()
+    )
 
 
 def _place_options(board: Board) -> list[str]:
@@ -66,4 +80,5 @@ FLOW = Flow(
     packer=_GOWIN_PACK,
     pack_options=_pack_options,
     bitstream="top.fs",
+    pll_clocks=_pll_clocks,
 )

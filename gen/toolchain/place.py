@@ -19,6 +19,7 @@ from .timing import CriticalPath, read_critical_paths, slowest
 __all__ = ["Placement", "pack", "place_and_route", "read_report"]
 
 REPORT = "nextpnr.json"
+CLOCKS = "top.sdc"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +76,23 @@ def place_and_route(
         *("--seed", str(seed)),
         *("--report", REPORT),
         "--timing-allow-fail",
-        *(("--freq", f"{board.design_mhz:g}") if board.pll is not None else ()),
+        *_clock_options(board, cwd),
     ]
     run = run_tool(flow.placer, options, cwd=cwd, step="place and route", on_line=on_line)
     (cwd / "nextpnr.log").write_text(run.output, encoding="utf-8")
     _check(flow.placer, run, "place and route", cwd / flow.routed, cwd / REPORT)
     return read_report(cwd / REPORT, flow=flow, synthesised=synthesised)
+
+
+def _clock_options(board: Board, cwd: Path) -> list[str]:
+    """What tells nextpnr the clocks beyond what its constraints file says."""
+    flow = FLOWS[board.family]
+    asked = [] if board.pll is None and flow.pll_clocks is None else ["--freq", f"{board.design_mhz:g}"]
+    if board.pll is None or flow.pll_clocks is None:
+        return asked
+    module = json.loads((cwd / "top.json").read_text(encoding="utf-8"))["modules"]["top"]
+    (cwd / CLOCKS).write_text(flow.pll_clocks(module, board), encoding="utf-8")
+    return [*asked, "--sdc", CLOCKS]
 
 
 def pack(board: Board, *, cwd: Path, on_line: OnLine | None = None) -> Path:

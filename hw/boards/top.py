@@ -15,8 +15,8 @@ from ..link.spi_link import SpiLink
 from ..link.uart_link import UartLink
 from ..selftest import SelfTest
 from .board import Board
+from .clock_generator import ClockGenerator
 from .lights import StatusLights
-from .pll import ClockGenerator
 
 __all__ = ["BoardTop", "LinkTop"]
 

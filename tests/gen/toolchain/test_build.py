@@ -101,6 +101,26 @@ def test_bitstream_with_a_pll(tmp_path, link, clock):
 
 @pytest.mark.build
 @pytest.mark.slow
+def test_bitstream_with_a_pll_of_gowin(tmp_path):
+    """nextpnr places the PLL, and takes the clock that it makes for what the design has to reach."""
+    result = build(compiled(tmp_path / "net"), board="tang_nano_9k", clock=100.0)
+    assert result.timing_met
+    assert 97 < result.clock_mhz <= 100
+    assert result.pll == {
+        "input_mhz": 27.0,
+        "output_mhz": result.clock_mhz,
+        "cell": "rPLL",
+        "settings": {"IDIV_SEL": 2, "FBDIV_SEL": 10, "ODIV_SEL": 8},
+    }
+    assert result.bitstream is not None
+    log = (result.bitstream.parent / "nextpnr.log").read_text()
+    assert re.search(r"rPLL: +1/ +2 ", log)
+    (target,) = set(re.findall(r"Max frequency for clock .*PASS at ([\d.]+) MHz", log))
+    assert float(target) == pytest.approx(result.clock_mhz, rel=1e-3)
+
+
+@pytest.mark.build
+@pytest.mark.slow
 def test_same_seed_same_bitstream(tmp_path):
     directory = compiled(tmp_path / "net")
     first = build(directory, board="ulx3s_12f").bitstream

@@ -22,9 +22,9 @@ from ..chains import quantised_chain
 pytestmark = pytest.mark.build
 
 
-OUTPUTS = ("CLKOP", "PLLOUTGLOBAL", "PLLOUTGLOBALB")
+OUTPUTS = ("CLKOUT", "CLKOP", "PLLOUTGLOBAL", "PLLOUTGLOBALB")
 PORTS = ("CLK", "C", "RCLK", "WCLK", "CLKA", "CLKB")
-REGISTERS = ("SB_DFF", "TRELLIS_FF", "SB_RAM", "DP16KD")
+REGISTERS = ("SB_DFF", "TRELLIS_FF", "SB_RAM", "DP16KD", "DFF", "SDP", "RAM16S")
 
 
 def clocked_cells(tmp_path, board, *, split):
@@ -40,8 +40,12 @@ def clocked_cells(tmp_path, board, *, split):
         accelerator = ClockedAccelerator(accelerator)
     _write_top(LinkTop(board, UartLink(accelerator, params)), board, tmp_path)
     netlist = synthesise(["accelerator.il", "top.il"], top="top", device=board.device, cwd=tmp_path)
-    cells = json.loads(netlist.netlist.read_text())["modules"]["top"]["cells"]
+    module = json.loads(netlist.netlist.read_text())["modules"]["top"]
+    cells = module["cells"]
     (pll,) = (c for c in cells.values() if "PLL" in c["type"])
+    derive = FLOWS[board.family].pll_clocks
+    if derive is not None:
+        (tmp_path / "top.sdc").write_text(derive(module, board))
     inside, outside = [], []
     for name, cell in cells.items():
         if cell["type"].startswith(REGISTERS):
@@ -57,13 +61,21 @@ def output_of(pll):
 
 @pytest.mark.parametrize(
     ("name", "cell"),
-    [("icebreaker", "SB_PLL40_PAD"), ("ice40_hx8k_evn", "SB_PLL40_CORE"), ("ulx3s_12f", "EHXPLLL")],
+    [
+        ("icebreaker", "SB_PLL40_PAD"),
+        ("ice40_hx8k_evn", "SB_PLL40_CORE"),
+        ("ulx3s_12f", "EHXPLLL"),
+        ("tang_nano_9k", "rPLL"),
+    ],
 )
 def test_the_pll_clocks_everything(tmp_path, name, cell):
     board = with_clock(BOARDS[name], 40.0)
     pll, inside, outside = clocked_cells(tmp_path, board, split=False)
     assert pll["type"] == cell
     assert all(clock in (output_of(pll), ["0"]) for clock in inside + outside)
+    if cell == "rPLL":
+        check_sdc(tmp_path, board)
+        return
     # the oscillator's clock, out of which nextpnr derives the others
     text = (tmp_path / FLOWS[board.family].constraints).read_text()
     assert len(re.findall(r"^(?:set_frequency|FREQUENCY PORT)", text, re.MULTILINE)) == 1
@@ -71,7 +83,12 @@ def test_the_pll_clocks_everything(tmp_path, name, cell):
 
 @pytest.mark.parametrize(
     ("name", "cell"),
-    [("icebreaker", "SB_PLL40_2_PAD"), ("ice40_hx8k_evn", "SB_PLL40_CORE"), ("ecpix5_85f", "EHXPLLL")],
+    [
+        ("icebreaker", "SB_PLL40_2_PAD"),
+        ("ice40_hx8k_evn", "SB_PLL40_CORE"),
+        ("ecpix5_85f", "EHXPLLL"),
+        ("tang_primer_20k", "rPLL"),
+    ],
 )
 def test_the_pll_clocks_the_accelerator_beside_a_link(tmp_path, name, cell):
     """The link has the oscillator's clock, or one that it closes where that is a fast one."""
@@ -81,6 +98,22 @@ def test_the_pll_clocks_the_accelerator_beside_a_link(tmp_path, name, cell):
     assert all(clock in (output_of(pll), ["0"]) for clock in inside)
     others = {tuple(clock) for clock in outside} - {("0",), tuple(output_of(pll))}
     assert len(others) == 1
+    if cell == "rPLL":
+        assert list(*others) == pll["connections"]["CLKIN"]
+        check_sdc(tmp_path, board)
     if name == "ecpix5_85f":
         assert list(*others) == pll["connections"]["CLKOS"]
         assert 50 < board.link_mhz <= 60
+
+
+def check_sdc(folder, board):
+    """The oscillator's clock and the PLL's, on the nets that have them."""
+    periods = re.findall(
+        r"^create_clock -name \w+ -period ([\d.]+) \[get_nets \{(\S+)\}\]$",
+        (folder / "top.sdc").read_text(),
+        re.MULTILINE,
+    )
+    assert [float(period) for period, _ in periods] == pytest.approx(
+        [1000 / board.clock_mhz, 1000 / board.design_mhz], rel=1e-4
+    )
+    assert len({net for _, net in periods}) == 2

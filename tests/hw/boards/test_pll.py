@@ -10,10 +10,11 @@ from spikeloom.gen.toolchain.clocks import AUTO, MARGIN, faster, first_try, pars
 from spikeloom.hw.boards.pll import choose_pll
 from spikeloom.hw.boards.registry import BOARDS
 
-CLOCKED = [name for name, board in BOARDS.items() if board.family != "gowin"]
+DETECTOR_MHZ = {"tang_nano_9k": (3, 400), "tang_primer_20k": (3, 500)}
+OSCILLATOR_MHZ = {"tang_nano_9k": (400, 1200), "tang_primer_20k": (500, 1250)}
 
 
-@pytest.mark.parametrize("name", CLOCKED)
+@pytest.mark.parametrize("name", BOARDS)
 @pytest.mark.parametrize("most", [17.0, 33.4, 47.9, 60.0, 91.3, 150.0])
 def test_settings(name, most):
     board = BOARDS[name]
@@ -25,6 +26,13 @@ def test_settings(name, most):
         assert pll.output_mhz == pytest.approx(board.clock_mhz * s["CLKFB_DIV"] / s["CLKI_DIV"])
         assert 400 <= pll.output_mhz * s["CLKOP_DIV"] <= 800
         assert board.clock_mhz / s["CLKI_DIV"] >= 3.125
+    elif pll.cell == "rPLL":
+        divided, times = s["IDIV_SEL"] + 1, s["FBDIV_SEL"] + 1
+        assert pll.output_mhz == pytest.approx(board.clock_mhz * times / divided)
+        assert max(divided, times) <= 64
+        assert between(DETECTOR_MHZ[name], board.clock_mhz / divided)
+        assert between(OSCILLATOR_MHZ[name], pll.output_mhz * s["ODIV_SEL"])
+        assert s["ODIV_SEL"] in (2, 4, 8, *range(16, 129, 16))
     else:
         vco = board.clock_mhz / (s["DIVR"] + 1) * (s["DIVF"] + 1)
         assert pll.output_mhz == pytest.approx(vco / 2 ** s["DIVQ"])
@@ -32,10 +40,18 @@ def test_settings(name, most):
         assert s["FILTER_RANGE"] in range(1, 7)
 
 
+def between(limits, value):
+    return limits[0] <= value <= limits[1]
+
+
 def test_no_setting():
     ice40, gowin = BOARDS["icebreaker"], BOARDS["tang_nano_9k"]
     assert choose_pll(ice40.device, 12.0, 15.9) is None
-    assert choose_pll(gowin.device, 27.0, 100.0) is None
+    assert choose_pll(gowin.device, 27.0, 3.12) is None
+    assert choose_pll(gowin.device, 2.9, 100.0) is None  # too slow for the phase detector
+    fastest = choose_pll(gowin.device, 27.0, 1000.0)
+    assert fastest is not None
+    assert fastest.output_mhz == 594  # 22 times 27: no larger multiple is below 600
     with pytest.raises(UserError, match="Board icebreaker makes no clock of 5 MHz or less out of its 12 MHz"):
         with_clock(ice40, 5.0)
     assert with_clock(ice40, 12.0) is ice40
