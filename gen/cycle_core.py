@@ -12,7 +12,6 @@ from ..hw.delay_bank import DELAYED_LEAD_CYCLES, delayed_free_cycles
 from ..hw.lif import update_latency
 from ..hw.params import AcceleratorParams, ReadoutKind
 from ..hw.row_array import RowArray
-from ..hw.serialiser import Serialiser
 from .cycle_ports import NEVER
 from .cycle_serialiser import SerialiserClock
 from .cycle_streams import Branch
@@ -44,23 +43,23 @@ class CoreClock:
             self.free_after = early_free_cycles(core.array, groups) + 2
             to_strobe = sweep_cycles(core.array, groups) - 1
         spike_bits = core.neuron.spike_bits if readout is ReadoutKind.SPIKES else 1
-        self.to_scan = to_strobe + latency
-        self.to_scan += Serialiser.latency_cycles(
-            groups=groups, lanes=core.update_lanes, spike_bits=spike_bits
-        )
+        self.to_strobe = to_strobe + latency
         never = np.full(samples, NEVER, np.int64)
         self.tick_free = never  # first cycle in which a tick may be taken
         self.start = never
         if readout is not ReadoutKind.SPIKES:
             spikes = np.ones((1, 1, core.neuron.neurons), np.uint8)  # every neuron sends its value
         assert spikes is not None
-        self.serialiser = SerialiserClock(spikes, core.update_lanes, samples, only_last=only_last)
+        self.serialiser = SerialiserClock(
+            spikes, core.update_lanes, samples, spike_bits=spike_bits, only_last=only_last
+        )
 
     def begin_sweep(self, tick: np.ndarray) -> None:
         """The step's tick reached the array in cycle `tick`: when its sweep starts."""
-        self.start = np.maximum.reduce([tick + self.to_start, self.start + self.gap, self.serialiser.credit])
+        room = self.serialiser.room()
+        self.start = np.maximum.reduce([tick + self.to_start, self.start + self.gap, room])
         self.tick_free = self.start + self.free_after
 
     def emit(self, step: int, branches: Sequence[Branch], *, last: bool) -> None:
         """Send a step's events and tick to all `branches`."""
-        self.serialiser.emit(step, self.start + self.to_scan, branches, last=last)
+        self.serialiser.emit(step, self.start + self.to_strobe, branches, last=last)

@@ -8,7 +8,6 @@ import numpy as np
 
 from ..hw.delay_line import DelayLine
 from ..hw.params import LinkParams
-from ..hw.serialiser import Serialiser
 from .cycle_ports import NEVER
 from .cycle_serialiser import SerialiserClock
 from .cycle_streams import Branch
@@ -32,6 +31,8 @@ class DelayClock:
     With `values` an event carries one, so a channel sends at most one a step.
     """
 
+    TO_STROBE = 1 + DelayLine.SCAN_CYCLES  # from a start to the serialiser's first group
+
     def __init__(self, link: LinkParams, counts: np.ndarray, *, values: bool = False):
         shape = link.line
         assert shape is not None
@@ -39,20 +40,14 @@ class DelayClock:
         self.samples, self.steps = counts.shape[:2]
         self.words = shape.words
         spike_bits = 1 if values else shape.count_bits
-        self.to_scan = 1 + DelayLine.SCAN_CYCLES  # from its start to its serialiser's first token
-        self.to_scan += Serialiser.latency_cycles(
-            groups=shape.words, lanes=shape.lanes, spike_bits=spike_bits
-        )
-        self.serialiser = SerialiserClock(arrived, shape.lanes, self.samples)
-        never = np.full(self.samples, NEVER, np.int64)
-        self.popped = [never] * Serialiser.SWEEPS  # by step, `SWEEPS` late
-        self.starts = [never] if link.recurrent else []  # of the scan of each step
-        self.open = never  # cycle from which tokens are taken
+        self.serialiser = SerialiserClock(arrived, shape.lanes, self.samples, spike_bits=spike_bits)
+        self.starts = [self.serialiser.room()] if link.recurrent else []  # of the scan of each step
+        self.open = np.full(self.samples, NEVER, np.int64)  # cycle from which tokens are taken
 
     def tick(self, offered: np.ndarray) -> np.ndarray:
         """Take a tick, which lets the next step that is due be scanned."""
         taken = np.maximum(offered, self.open)
-        start = np.maximum(taken + 1, self.popped[len(self.starts)] + 2)
+        start = np.maximum(taken + 1, self.serialiser.room())
         self.starts.append(start)
         self.open = start + 1 + self.words
         return taken
@@ -60,8 +55,7 @@ class DelayClock:
     def emit(self, step: int, branch: Branch) -> None:
         """Send the step that is due."""
         last = step == self.steps - 1
-        self.serialiser.emit(step, self.starts[step] + self.to_scan, [branch], last=last)
-        self.popped.append(self.serialiser.popped[-1])
+        self.serialiser.emit(step, self.starts[step] + self.TO_STROBE, [branch], last=last)
 
 
 class DelayBranch(Branch):

@@ -38,22 +38,32 @@ class SerialiserClock:
     With `only_last` it sends nothing before the last step.
     """
 
-    def __init__(self, counts: np.ndarray, lanes: int, samples: int, *, only_last: bool = False):
+    def __init__(
+        self, counts: np.ndarray, lanes: int, samples: int, *, spike_bits: int = 1, only_last: bool = False
+    ):
         self.counts = counts
         self.lanes = lanes
         self.samples = samples
         self.only_last = only_last
         self.groups = -(-counts.shape[2] // lanes)
+        self.latency = Serialiser.latency_cycles(groups=self.groups, lanes=lanes, spike_bits=spike_bits)
+        self.known_silent = 1 if spike_bits > 1 else 0  # cycles from a strobe, beside one without counts
         self._events: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        never = np.full(samples, NEVER, np.int64)
-        self.popped = [never] * Serialiser.SWEEPS  # final group of the latest sweeps
-        self.scanned = never  # cycle in which the latest token went to the output stages
+        self.scanned = np.full(samples, NEVER, np.int64)  # when the latest token went to the output stages
         self.stages: list[StageTimes] = []
+        self.words = Serialiser.queue_words(self.groups)  # that no sweep has taken, less one sweep's
+        self.freed = np.zeros((samples, 0), np.int64)  # when words were given back that none has taken again
 
-    @property
-    def credit(self) -> np.ndarray:
-        """Cycle from which a sweep may start, as far as the sweeps before it were sent."""
-        return self.popped[0] + 2
+    def room(self) -> np.ndarray:
+        """Cycle from which the next sweep may start: as many words as it has groups are free."""
+        self.words -= self.groups
+        lacking = -self.words
+        if lacking <= 0:
+            return np.full(self.samples, NEVER, np.int64)
+        self.words = 0
+        freed = np.partition(self.freed, lacking - 1, axis=1)
+        self.freed = freed[:, lacking:]
+        return freed[:, lacking - 1] + Serialiser.CREDIT_CYCLES
 
     @property
     def most(self) -> int:
@@ -70,15 +80,19 @@ class SerialiserClock:
             self._events[step] = step_events(counts)
         return self._events[step]
 
-    def emit(self, step: int, scan: np.ndarray, branches: Sequence[Branch], *, last: bool) -> None:
-        """Send a step's events and tick to all `branches`; its first group can be scanned in cycle `scan`."""
+    def emit(self, step: int, strobe: np.ndarray, branches: Sequence[Branch], *, last: bool) -> None:
+        """Send a step's events and tick to all `branches`; its first group comes in cycle `strobe`."""
         self.stages = self.stages or [StageTimes(self.samples) for _ in branches]
-        sent = not self.only_last or last
+        sent, scan = not self.only_last or last, strobe + self.latency
+        freed = (strobe + self.known_silent)[:, None] + np.arange(self.groups)
         if sent:
             index, count = self.events(step)
-            self._send(scan[:, None] + index // self.lanes, index, count, branches, last)
-        self.scanned = self._scan(scan + self.groups - 1, branches)
-        self.popped = [*self.popped[1:], self.scanned]
+            scanned = self._send(scan[:, None] + index // self.lanes, index, count, branches, last)
+            sample, place = np.nonzero(np.arange(index.shape[1]) < count[:, None])
+            # of the events of a group, the last one
+            freed[sample, index[sample, place] // self.lanes] = scanned[sample, place]
+        self.scanned = freed[:, -1] = self._scan(scan + self.groups - 1, branches)
+        self.freed = np.concatenate([self.freed, freed], axis=1)
         if sent:
             for branch, stage in zip(branches, self.stages, strict=True):
                 stage.mark(branch.tick(self._offered(self.scanned, branch, stage)))
@@ -103,31 +117,42 @@ class SerialiserClock:
         count: np.ndarray,
         branches: Sequence[Branch],
         last: bool,
-    ) -> None:
-        """Send a step's events, which can be scanned in the cycles `there` (samples, events)."""
+    ) -> np.ndarray:
+        """Send a step's events, which can be scanned in the cycles `there` (samples, events).
+
+        Returns when they are.
+        """
         port = branches[0].port if len(branches) == 1 else None
         if port is not None and index.size:
-            self._send_all(port, there, index, count)
-            return
+            return self._send_all(port, there, index, count)
+        found = np.empty_like(there)
         for place in range(index.shape[1]):
             mask, event = count > place, index[:, place]
-            scanned = self._scan(there[:, place], branches)
+            found[:, place] = scanned = self._scan(there[:, place], branches)
             self.scanned = np.where(mask, scanned, self.scanned)
             for branch, stage in zip(branches, self.stages, strict=True):
                 offered = self._offered(scanned, branch, stage)
                 stage.mark(branch.event(offered, mask, event, last), mask)
+        return found
 
-    def _send_all(self, port: Port, there: np.ndarray, index: np.ndarray, count: np.ndarray) -> None:
+    def _send_all(self, port: Port, there: np.ndarray, index: np.ndarray, count: np.ndarray) -> np.ndarray:
         """The same to a single consumer, all events at once.
 
-        An event is offered behind `there` and behind the one before it: the stage's room never delays that,
-        and only delays the tick by the event before the last one, which is in `stage`.
+        An event is offered behind `there` and behind the one before it: the stage's room, which is there when
+        the event before that one was taken, never delays it.
         """
         (stage,) = self.stages
+        rooms = [stage.before[:, None], stage.latest[:, None]]
         taken = port.sequence(there, stage.latest, index, count)
         stage.mark(_at(taken, count - 2), count > 1)
         stage.mark(_at(taken, count - 1), count > 0)
-        self.scanned = np.where(count > 0, _at(there, count - 1), self.scanned)
+        room = np.concatenate([*rooms, taken], axis=1)[:, : there.shape[1]] + 1
+        place = np.arange(there.shape[1])
+        scanned = np.maximum(there, room) - place
+        scanned[:, 0] = np.maximum(scanned[:, 0], self.scanned + 1)
+        scanned = np.maximum.accumulate(scanned, axis=1) + place
+        self.scanned = np.where(count > 0, _at(scanned, count - 1), self.scanned)
+        return scanned
 
 
 def _at(values: np.ndarray, place: np.ndarray) -> np.ndarray:

@@ -32,7 +32,7 @@ class LaneGroup:
     """What a level takes: `lanes` neighbours of a population whose highest index is `highest`.
 
     `unit` divides the index of its first lane, which is kept in units. A `whole` group may have a tick behind
-    its lanes; a part is either lanes or a tick.
+    its lanes; a part is either lanes or a tick, and `end` where nothing of its whole group follows.
     """
 
     lanes: int
@@ -47,13 +47,15 @@ class LaneGroup:
         return replace(self, lanes=lanes, unit=min(self.unit, lanes), whole=False)
 
     def entry(self) -> dict[str, Any]:
-        """Fields: base, mask (lanes that send), tick (final of a whole group), last, and values or counts."""
+        """Fields: base, mask (lanes that send), tick (final of a whole group), last, end of a part, and
+        values or counts."""
         highest = self.highest // self.lanes * self.lanes if self.whole else self.highest
         fields: dict[str, Any] = {
             "base": (highest // self.unit).bit_length(),  # none, where there is but one group
             "mask": self.lanes,
             "final" if self.whole else "tick": 1,
             "last": 1,
+            **({} if self.whole else {"end": 1}),
         }
         if self.value is not None:
             fields["values"] = data.ArrayLayout(self.value, self.lanes)
@@ -116,7 +118,12 @@ class LaneScan(wiring.Component):
             ]
         with m.If(self.i.ready):
             m.d.sync += held.eq(group)
-        self._send(m, held, number, tick if self.group.whole else held.tick)
+        self._send(m, held, number)
+        whole = self.group.whole
+        m.d.comb += [
+            self.o.payload.tick.eq(tick if whole else held.tick),
+            self.o.payload.end.eq(finish & (Const(1) if whole else held.end)),
+        ]
         return m
 
     def _sending(self, group: Any) -> Value:
@@ -125,13 +132,9 @@ class LaneScan(wiring.Component):
         parts = [group.mask[k * lanes : (k + 1) * lanes].any() for k in range(self.parts)]
         return Cat(*parts, *([group.final] if self.group.whole else []))
 
-    def _send(self, m: Module, held: Any, number: Signal, tick: Value) -> None:
+    def _send(self, m: Module, held: Any, number: Signal) -> None:
         part = self.o.payload
-        m.d.comb += [
-            part.base.eq(self._base(held.base, number)),
-            part.tick.eq(tick),
-            part.last.eq(held.last),
-        ]
+        m.d.comb += [part.base.eq(self._base(held.base, number)), part.last.eq(held.last)]
         for name in ("mask", "values", "counts", "single"):
             if name in held.shape().members:
                 m.d.comb += part[name].eq(self._chosen(Value.cast(held[name]), number))
@@ -175,6 +178,7 @@ class CountDown(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         lane, held = self.i.payload, self.o.payload
+        stored = Signal(self.group.layout(), reset_less=True)
         live, finish = Signal(), Signal(init=1)  # as in a level of the scan
         left = Signal(self.group.spike_bits, reset_less=True)  # events, this one included
         m.d.comb += [self.o.valid.eq(live), self.i.ready.eq(finish & (~live | self.o.ready))]
@@ -185,7 +189,8 @@ class CountDown(wiring.Component):
                 left.eq(Mux(finish, lane.counts[0], left - 1)),
             ]
         with m.If(self.i.ready):
-            m.d.sync += held.eq(lane)
+            m.d.sync += stored.eq(lane)
+        m.d.comb += [held.eq(stored), held.end.eq(finish & stored.end)]
         return m
 
 

@@ -57,11 +57,14 @@ class Serialiser(wiring.Component):
     out : stream, `event_stream(neurons)` or `value_stream(neurons, value)`; gates drive it, so what follows
         is an output stage (hw/out_stage.py)
 
-    The queue holds `SWEEPS` whole sweeps, so that neurons never wait inside one. With `only_last`, nothing
-    but the last step of a sample is sent, ticks included.
+    A sweep begins when the queue has room for all of its groups, so that neurons never wait inside one. The
+    queue holds 2 sweeps in which every group sends something, and many in which few do. With `only_last`,
+    nothing but the last step of a sample is sent, ticks included.
     """
 
     SWEEPS = 2
+    DEEP_SWEEPS = 3  # of a queue in block RAM, most of which have more words than two sweeps
+    CREDIT_CYCLES = 2  # from a token, or a strobe with nothing to send, to the sweep that takes its room
     PUSH_CYCLES = 1  # from a strobe to the queue; one more with counts, whose lanes are found first
     DEEP_GROUPS = 16  # of a sweep; a queue for more is block RAM, which takes longer
 
@@ -116,6 +119,11 @@ class Serialiser(wiring.Component):
         return groups > cls.DEEP_GROUPS
 
     @classmethod
+    def queue_words(cls, groups: int) -> int:
+        """Groups that the queue holds, with so many a sweep."""
+        return Fifo.places(max(2, (cls.DEEP_SWEEPS if cls.deep_queue(groups) else cls.SWEEPS) * groups))
+
+    @classmethod
     def latency_cycles(cls, *, groups: int, lanes: int, spike_bits: int = 1) -> int:
         """Cycles from a strobe to its first token on `out`, when nothing waits."""
         queue = DeepFifo if cls.deep_queue(groups) else Fifo
@@ -131,13 +139,13 @@ class Serialiser(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         kind = DeepFifo if self.deep_queue(self.groups) else Fifo
-        m.submodules.queue = queue = kind(width=self.entry.size, depth=max(2, self.SWEEPS * self.groups))
-        self._push(m, queue)
-        step_sent = self._send(m, self._scan(m, queue))
-        self._credit(m, step_sent)
+        m.submodules.queue = queue = kind(width=self.entry.size, depth=self.queue_words(self.groups))
+        silent = self._push(m, queue)
+        self._credit(m, silent, self._send(m, self._scan(m, queue)))
         return m
 
-    def _push(self, m: Module, queue: Fifo) -> None:
+    def _push(self, m: Module, queue: Fifo) -> Value:
+        """Queue what is sent of a group; returns whether a group, a cycle ago, sends nothing."""
         entry = Signal(self.entry)
         mask = self.mask & self.last.replicate(self.lanes) if self.only_last else self.mask
         m.d.comb += [
@@ -156,9 +164,10 @@ class Serialiser(wiring.Component):
             counted = Signal()
             m.d.sync += counted.eq(strobe)
             entry, strobe = self._held(m, entry, "counted"), counted
-        push = Signal()
-        m.d.sync += push.eq(strobe & (entry.final | entry.mask.any()))
+        push, silent, sends = Signal(), Signal(), entry.final | entry.mask.any()
+        m.d.sync += [push.eq(strobe & sends), silent.eq(strobe & ~sends)]
         m.d.comb += [queue.w_data.eq(self._held(m, entry, "pushed")), queue.w_en.eq(push)]
+        return silent
 
     @staticmethod
     def _held(m: Module, value: Any, name: str) -> Any:
@@ -200,7 +209,7 @@ class Serialiser(wiring.Component):
         return found
 
     def _send(self, m: Module, found: Any) -> Value:
-        """Tokens; returns whether a tick leaves."""
+        """Tokens; returns whether the last one of a group leaves."""
         lane, token = found.payload, self.out.payload
         # a tick that is not sent waits for nobody
         silent = lane.tick & ~lane.last if self.only_last else Const(0)
@@ -213,11 +222,19 @@ class Serialiser(wiring.Component):
         ]
         if self.value is not None:
             m.d.comb += token.value.eq(lane["values"][0])
-        return found.valid & found.ready & lane.tick
+        return found.valid & found.ready & lane.end
 
-    def _credit(self, m: Module, step_sent: Value) -> None:
-        """Sweeps whose tick is still to be sent; at most `SWEEPS` begin."""
-        pending = Signal(range(self.SWEEPS + 1))
-        sent = Signal()  # a register, for the clock rate
-        m.d.comb += self.ready.eq(pending != self.SWEEPS)
-        m.d.sync += [sent.eq(step_sent), pending.eq(pending + self.start - sent)]
+    def _credit(self, m: Module, silent: Value, group_sent: Value) -> None:
+        """Words that are left when a sweep has begun that fills all of its own; below 0 none may begin.
+
+        Those of a sweep are taken when it begins, and given back by groups that send nothing or have left.
+        """
+        most = self.queue_words(self.groups) - self.groups
+        left = Signal(Shape(most.bit_length() + 1, signed=True), init=most)
+        begun, sent = Signal(), Signal()  # registers, for the clock rate
+        m.d.comb += self.ready.eq(left >= 0)
+        m.d.sync += [
+            begun.eq(self.start),
+            sent.eq(group_sent),
+            left.eq(left + silent + sent - Mux(begun, self.groups, 0)),
+        ]

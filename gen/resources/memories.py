@@ -266,7 +266,7 @@ def _fast_fifo(width: int, depth: int) -> MemoryShape:
 
 def _serialiser_queue(width: int, groups: int) -> Iterator[MemoryShape]:
     """Queue of a serialiser: a deep one has a short one behind it."""
-    queue = _fast_fifo(width, max(2, Serialiser.SWEEPS * groups))
+    queue = _fast_fifo(width, Serialiser.queue_words(groups))
     if not Serialiser.deep_queue(groups):
         yield queue
         return

@@ -194,34 +194,46 @@ def test_a_silent_population_costs_its_tick():
     assert run.sent == [run.strobes[-1] + block.latency]
 
 
-@pytest.mark.parametrize("value", [None, signed(3)], ids=["events", "values"])
-def test_room_for_whole_sweeps_and_no_more(value):
-    """With `out` closed, `SWEEPS` full sweeps begin and fit, and no third one does."""
-    block = Serialiser(neurons=9, lanes=2, value=value)
-    bench = Bench(block)
-    begun, payloads = [], []
+async def begin_sweeps(ctx, block, masks, *, pause=4):
+    """Sweeps of `masks`, of all groups alike, each as soon as there is room; how many of them began."""
+    begun = 0
+    for mask in masks:
+        for _ in range(20):
+            if ctx.get(block.ready):
+                break
+            await ctx.tick()
+        else:
+            return begun
+        begun += 1
+        ctx.set(block.start, 1)
+        await ctx.tick()
+        ctx.set(block.start, 0)
+        for group in range(block.groups):
+            final = group == block.groups - 1
+            ctx.set(block.strobe, 1)
+            ctx.set(block.group, group)
+            ctx.set(block.mask, mask & 0b01 if final else mask)
+            ctx.set(block.final, final)
+            if block.spike_bits > 1:
+                ctx.set(block.counts, [1] * block.lanes)
+            await ctx.tick()
+        ctx.set(block.strobe, 0)
+        for _ in range(pause):
+            await ctx.tick()
+    return begun
+
+
+def room_for(block, masks):
+    """Sweeps that begin while `out` is closed, and what leaves once it is open."""
+    bench, begun, payloads = Bench(block), [], []
 
     async def sweep(ctx):
-        for _ in range(60):
-            if ctx.get(block.ready):
-                begun.append(1)
-                ctx.set(block.start, 1)
-                await ctx.tick()
-                ctx.set(block.start, 0)
-                for group in range(block.groups):
-                    ctx.set(block.strobe, 1)
-                    ctx.set(block.group, group)
-                    ctx.set(block.mask, 0b01 if group == block.groups - 1 else 0b11)
-                    ctx.set(block.final, group == block.groups - 1)
-                    await ctx.tick()
-                ctx.set(block.strobe, 0)
-            await ctx.tick()
-        assert len(begun) == Serialiser.SWEEPS
+        begun.append(await begin_sweeps(ctx, block, masks))
         ticks = []
 
         def done(payload):
             ticks.append(payload.tick)
-            return sum(ticks) == Serialiser.SWEEPS
+            return sum(ticks) == begun[0]
 
         payloads.extend(await bench.get(ctx, block.out, done=done))
         for _ in range(4):
@@ -229,5 +241,33 @@ def test_room_for_whole_sweeps_and_no_more(value):
         assert ctx.get(block.ready)
 
     bench.run(sweep)
-    indices = [None if payload.tick else payload.index for payload in payloads]
-    assert indices == [*range(9), None] * Serialiser.SWEEPS
+    return begun[0], [None if payload.tick else payload.index for payload in payloads]
+
+
+@pytest.mark.parametrize("value", [None, signed(3)], ids=["events", "values"])
+@pytest.mark.parametrize("neurons", [7, 9])
+def test_room_for_whole_sweeps_and_no_more(neurons, value):
+    """With `out` closed, as many full sweeps begin and fit as the queue has words for, and no further one."""
+    block = Serialiser(neurons=neurons, lanes=2, value=value)
+    words = Serialiser.queue_words(block.groups)
+    begun, indices = room_for(block, [0b11] * 20)
+    assert begun == words // block.groups >= Serialiser.SWEEPS
+    assert indices == [*range(neurons), None] * begun
+
+
+@pytest.mark.parametrize(("neurons", "spike_bits"), [(9, 1), (9, 3), (40, 1)])
+def test_groups_that_send_nothing_take_no_room(neurons, spike_bits):
+    """A silent sweep keeps one word, so that many begin where no full one would."""
+    block = Serialiser(neurons=neurons, lanes=2, spike_bits=spike_bits)
+    words = Serialiser.queue_words(block.groups)
+    begun, indices = room_for(block, [0] * words)
+    assert begun == words - block.groups + 1
+    assert indices == [None] * begun
+    free = words - block.groups - 3
+    begun, _ = room_for(block, [0b11, 0, 0, 0, *[0b11] * words])
+    assert begun == 4 + free // block.groups
+
+
+def test_a_deep_queue_holds_three_sweeps():
+    assert Serialiser.queue_words(17) == 64
+    assert Serialiser.queue_words(256) == 1024
