@@ -97,7 +97,8 @@ def test_each_target_is_best_at_its_own(network, activity):
     assert fastest[1] < 0.8 * smallest[1]
     assert smallest[2].luts < fastest[2].luts
     products = {target: cycles * area(taken, DEVICE) for target, (_, cycles, taken) in found.items()}
-    assert products["balanced"] == min(products.values())
+    # the program weighs cycles that are estimated; these are exact
+    assert products["balanced"] <= 1.01 * min(products.values())
 
 
 def test_the_estimate_is_near_the_cycles(network, activity, candidates):
