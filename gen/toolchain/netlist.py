@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...hw.boards.device import Family
+from .adder_inputs import fold_adder_inputs
 from .carry_chains import trim_carry_chains
 from .output_registers import absorb_output_registers
 from .register_copies import copy_registers
@@ -26,6 +27,7 @@ PASSES: Mapping[Family, Mapping[str, NetlistPass]] = {
     Family.ECP5: {
         "output_registers": absorb_output_registers,
         "carry_chains": trim_carry_chains,
+        "adder_inputs": fold_adder_inputs,
         "register_copies": copy_registers,
     },
     Family.GOWIN: {},

@@ -24,7 +24,7 @@ Reader = tuple[str, str, int]
 MOST_LOADS = 32
 _CONTROL_PORTS = {"CE": 0.25, "LSR": 0.25}
 """Loads of a port that flip-flops placed together share."""
-_BLOCK_RAM_LOADS = 4
+_BLOCK_RAM_LOADS = 16
 """Loads of a block RAM's address: these RAMs stand far apart."""
 _BLOCK_RAM_ADDRESS = re.compile(r"AD[ABRW]\d+")
 

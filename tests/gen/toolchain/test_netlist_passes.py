@@ -4,10 +4,12 @@ import json
 import random
 import shutil
 import subprocess
+from collections import Counter
 
 import pytest
 from amaranth import Cat, Const, Elaboratable, Module, Mux, Signal, signed
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]  (no stub)
+from spikeloom.gen.toolchain.adder_inputs import fold_adder_inputs
 from spikeloom.gen.toolchain.carry_chains import trim_carry_chains
 from spikeloom.gen.toolchain.netlist import apply_passes
 from spikeloom.gen.toolchain.register_copies import MOST_LOADS, copy_registers
@@ -41,6 +43,29 @@ class Sums(Elaboratable):
             results += [(a + b)[:width], a + b, (a - b)[:width], a < b, a.as_signed() >= b.as_signed()]
             results += [(a + Mux(self.less, ~b, b) + self.less)[:width], (a + 1)[:width], (a - 1)[:width]]
             results.append((Const(5, signed(width + 3)) - a)[:width])
+        m.d.comb += self.out.eq(Cat(results))
+        return m
+
+
+class ChosenSums(Elaboratable):
+    """Sums and differences of an operand and a choice, a gate or an exclusive-or of others."""
+
+    def __init__(self):
+        self.a = Signal(13)
+        self.b = Signal(13)
+        self.c = Signal(13)
+        self.by = Signal(2)
+        self.out = Signal(260)
+
+    def elaborate(self, platform):
+        m = Module()
+        a, first, second = self.a, self.by[0], self.by[1]
+        results = []
+        for turn, add in enumerate((lambda x: a + x, lambda x: a - x, lambda x: x - a, lambda x: a + x + 1)):
+            # each gate has one reader
+            b, c = self.b.rotate_left(turn), self.c.rotate_left(2 * turn)
+            gates = [Mux(first, b, c), b & first.replicate(13), b ^ second.replicate(13), b | c, ~(b & c)]
+            results += [add(gate)[:13] for gate in gates]
         m.d.comb += self.out.eq(Cat(results))
         return m
 
@@ -131,6 +156,20 @@ def test_carry_chains(tmp_path):
     ports = [design.a, design.b, design.less, design.out]
     before, after = netlists(tmp_path, design, ports, {"carry_chains": trim_carry_chains})
     assert carry_cells(after) < 0.85 * carry_cells(before)
+    assert equal(tmp_path, ports, clocked=False) == "same"
+
+
+@needs_icarus
+@pytest.mark.icarus
+@pytest.mark.parametrize("trimmed", [False, True])
+def test_adder_inputs(tmp_path, trimmed):
+    """Gates before operands are gone, whether chains were shortened before or not; no other cell is."""
+    design = ChosenSums()
+    ports = [design.a, design.b, design.c, design.by, design.out]
+    before_it = {"carry_chains": trim_carry_chains} if trimmed else {}
+    before, after = netlists(tmp_path, design, ports, before_it | {"adder_inputs": fold_adder_inputs})
+    kinds = [Counter(cell["type"] for cell in module["cells"].values()) for module in (before, after)]
+    assert kinds[1]["LUT4"] < 0.5 * kinds[0]["LUT4"]
     assert equal(tmp_path, ports, clocked=False) == "same"
 
 
