@@ -21,14 +21,13 @@ from .signatures import sweep_signature
 
 __all__ = ["BankedAccumulators", "touched_shape"]
 
-READ_CYCLES = 3  # to a word: a register of its address, the memory's own and one behind it
-ROW_CYCLES = (
-    READ_CYCLES + 2
-)  # from `add` to its weights: the word is read, its bank chosen, sums on their way chosen
-WRITE_CYCLES = ROW_CYCLES + 1  # from `add` to the write of its sums
+READ_CYCLES = 5  # to a word: its flag's address, its own, the memory's register and two behind it
+ROW_CYCLES = READ_CYCLES + 1  # from `add` to its weights: the word is read, sums on their way chosen
+WRITE_CYCLES = ROW_CYCLES + 2  # from `add` to the write of its sums, which have a register before the memory
 TOUCHED_DEPTH = 16  # words of a memory of LUTs
 TOUCHED_MOST = 256  # words whose flags are in such memories
-AGES = WRITE_CYCLES - 1  # rows before whose sums a row's word does not have yet
+COLUMNS = 4  # of flags, chosen in a cycle
+AGES = WRITE_CYCLES - 2  # rows before whose sums a word does not have yet as it is read, 2 cycles after `add`
 
 
 def touched_shape(groups: int) -> tuple[int, int]:
@@ -53,13 +52,13 @@ class BankedAccumulators(wiring.Component):
     start : out
         Pulse: a sweep begins.
     free : out
-        Pulse: `swap` may come again, from the next cycle on.
+        Pulse: `swap` may come again, from the second cycle on.
     clearing : out
         After a reset, for `clear_cycles`: neither `add` nor `swap` may come.
     """
 
-    SWAP_CYCLES = 4  # from a swap to the start of its sweep, at the earliest
-    SWEEP_CYCLES = READ_CYCLES + 2  # from the start of a sweep to its first group
+    SWAP_CYCLES = 5  # from a swap to the start of its sweep, at the earliest
+    SWEEP_CYCLES = READ_CYCLES + 1  # from the start of a sweep to its first group
 
     add: Signal
     group: Signal
@@ -100,7 +99,7 @@ class BankedAccumulators(wiring.Component):
     @staticmethod
     def free_cycles(sweep_groups: int) -> int:
         """Cycles from the start of a sweep to the first that a swap may come in."""
-        return max(sweep_groups, 2)
+        return max(sweep_groups + 1, 3)  # its last flag is cleared by then
 
     def elaborate(self, platform):
         m = Module()
@@ -113,8 +112,9 @@ class BankedAccumulators(wiring.Component):
         m.d.sync += [address.eq(Mux(bank == k, self.group, word)) for k, address in enumerate(addresses)]
         reads, writes = self._banks(m, addresses)
         touched = self._touched(m, bank, addresses, running & (part == 0))
-        self._add(m, bank, reads, writes, touched)
-        self._sweep(m, bank, reads, touched, Cat(running, last, bank, part == 0, final, number))
+        banks = _delayed(m, bank, READ_CYCLES - 2, "adds")[-1]  # of the words whose flags are there
+        self._add(m, bank, banks, reads, writes, touched)
+        self._sweep(m, banks, reads, touched, Cat(running, last, part == 0, final, number))
         return m
 
     def _control(self, m: Module) -> tuple[Signal, Signal, Signal, Signal]:
@@ -139,12 +139,12 @@ class BankedAccumulators(wiring.Component):
         return running, number, final, last
 
     def _free(self, running: Signal, number: Signal) -> Value:
-        """Whether in the next cycle a swap is one cycle away."""
-        place = self.free_cycles(self.sweep_groups) - 3
+        """Whether in the next cycle a swap is two cycles away."""
+        place = self.free_cycles(self.sweep_groups) - 4
         return self.start if place < 0 else running & (number == place)
 
     def _banks(self, m: Module, addresses: list[Signal]) -> tuple[list[Signal], list]:
-        """Words read from each bank, two cycles after their address, and the write ports."""
+        """Words read from each bank, three cycles after `addresses`, and the write ports."""
         width = self.params.lanes * self.params.acc_bits
         reads, writes = [], []
         for k in range(2):
@@ -153,7 +153,10 @@ class BankedAccumulators(wiring.Component):
             )
             m.submodules[f"bank_{k}"] = memory
             read, write = memory.read_port(), memory.write_port()
-            m.d.comb += read.addr.eq(addresses[k])
+            # a register of its own, whose copies stand beside the block RAMs
+            address = Signal.like(self.group, name=f"bank_address_{k}", reset_less=True)
+            m.d.sync += address.eq(addresses[k])
+            m.d.comb += read.addr.eq(address)
             # nothing between the memory and this register: it can be the RAM's own
             held = Signal(width, name=f"read_{k}", reset_less=True)
             m.d.sync += held.eq(read.data)
@@ -162,7 +165,7 @@ class BankedAccumulators(wiring.Component):
         return reads, writes
 
     def _touched(self, m: Module, bank: Signal, addresses: list[Signal], swept: Value) -> list[Value]:
-        """For each bank, whether the word that is read was touched in its step; a cycle after its address."""
+        """For each bank, whether the word that is read was touched in its step, two cycles later."""
         clear = Signal.like(self.group, name="clear")
         clearing = Signal(init=1)
         m.d.comb += self.clearing.eq(clearing)
@@ -171,7 +174,7 @@ class BankedAccumulators(wiring.Component):
         return [self._flags(m, k, bank, address, swept, clear) for k, address in enumerate(addresses)]
 
     def _flags(self, m: Module, k: int, bank: Signal, address: Signal, swept: Value, clear: Signal) -> Value:
-        """Flags of a bank, in columns of LUT RAM; which column it is, is chosen behind them."""
+        """Flags of a bank, in columns of LUT RAM; which column it is, is chosen behind them in two steps."""
         columns, depth = touched_shape(self.params.groups)
         low = (depth - 1).bit_length()
         enable, touch = Signal(name=f"touch_enable_{k}"), Signal(name=f"touch_{k}")
@@ -185,57 +188,82 @@ class BankedAccumulators(wiring.Component):
             touch.eq((bank == k) & ~self.clearing),
             column.eq(address[low:]),
         ]
+        # written a cycle later, so that each column's enable is a register: rows that close need no flag
+        written, data_in = Signal(low, name=f"touched_address_{k}"), Signal(name=f"touched_data_{k}")
+        m.d.sync += [written.eq(place[:low]), data_in.eq(touch)]
         found = []
         for number in range(columns):
             memory = Memory(shape=1, depth=depth, init=[])
             m.submodules[f"touched_{k}_{number}"] = memory
             read, write = memory.read_port(), memory.write_port()
+            here = Signal(name=f"touched_enable_{k}_{number}")
+            m.d.sync += here.eq(enable & (place[low:] == number))
             m.d.comb += [
-                read.addr.eq(address),
-                write.addr.eq(place),
-                write.data.eq(touch),
-                write.en.eq(enable & (place[low:] == number)),
+                read.addr.eq(address[:low]),
+                write.addr.eq(written),
+                write.data.eq(data_in),
+                write.en.eq(here),
             ]
             found.append(read.data)
-        return Cat(*found).bit_select(column, 1)
+        low, high = column[: (COLUMNS - 1).bit_length()], column[(COLUMNS - 1).bit_length() :]
+        chosen, block = Signal(-(-columns // COLUMNS), name=f"found_{k}"), Signal(max(1, len(high)))
+        m.d.sync += block.eq(high)
+        for number in range(len(chosen)):
+            some = Cat(*found[number * COLUMNS : (number + 1) * COLUMNS])
+            m.d.sync += chosen[number].eq(some.bit_select(low, 1))
+        return chosen.bit_select(block, 1)
 
-    def _add(self, m: Module, bank: Signal, reads: list, writes: list, touched: list) -> None:
+    def _add(self, m: Module, bank: Signal, banks: Signal, reads: list, writes: list, touched: list) -> None:
         """Read, add, write: a row a cycle."""
         rows = _delayed(m, Cat(self.add, bank, self.group), WRITE_CYCLES, "add")
         layout = data.ArrayLayout(signed(self.params.acc_bits), self.params.lanes)
-        sums, before, earlier, forwarded, raw, kept = (
+        sums, before, earlier, older, kept = (
             Signal(layout, name=name, reset_less=True)
-            for name in ("sums", "before", "earlier", "forwarded", "raw", "kept")
+            for name in ("sums", "before", "earlier", "older", "kept")
         )
-        known = Signal()
-        near, second, third, fourth, on_its_way = self._on_their_way(m, rows)
-        m.d.sync += [
-            known.eq(Mux(rows[READ_CYCLES - 2][1], touched[1], touched[0])),
-            before.eq(sums),
-            earlier.eq(before),
-        ]
-        chosen = rows[READ_CYCLES - 1][1]
-        read = [data.View(layout, word) for word in reads]
+        same, on_its_way, new = self._on_their_way(m, rows)
+        near, second = (_delayed(m, same[k], 3 - k, f"near_{k}")[-1] for k in range(2))
+        third, fourth = (_delayed(m, same[k], 1, f"near_{k}")[-1] for k in (2, 3))
+        forwarded = Signal(layout, name="forwarded", reset_less=True)
+        m.d.sync += [before.eq(sums), earlier.eq(before)]
+        drops = [~touched[k] | (banks != k) | on_its_way for k in range(2)]
+        words = [data.View(layout, word) for word in self._gated(m, reads, drops, "added")]
         for k, addend in enumerate(addends(self.row, self.params)):
+            way = Mux(third, sums[k], Mux(fourth, before[k], older[k]))
             m.d.sync += [
-                raw[k].eq(Mux(known, Mux(chosen, read[1][k], read[0][k]), 0)),
-                forwarded[k].eq(Mux(third, sums[k], Mux(fourth, before[k], earlier[k]))),
-                kept[k].eq(Mux(second, sums[k], Mux(on_its_way, forwarded[k], raw[k]))),
+                older[k].eq(Mux(same[4], before[k], earlier[k])),
+                forwarded[k].eq(Mux(new, 0, way)),
+                # two of the three are 0
+                kept[k].eq(Mux(second, sums[k], words[0][k] | words[1][k] | forwarded[k])),
                 sums[k].eq(Mux(near, sums[k], kept[k]) + addend),
             ]
         done, ahead = rows[WRITE_CYCLES - 1], rows[WRITE_CYCLES - 2]
         for k, write in enumerate(writes):
             enable = Signal(name=f"write_enable_{k}")
             m.d.sync += enable.eq(ahead[0] & (ahead[1] == k))
-            m.d.comb += [write.addr.eq(done[2:]), write.data.eq(sums), write.en.eq(enable)]
+            m.d.comb += [write.addr.eq(done[2:]), write.data.eq(before), write.en.eq(enable)]
 
-    def _on_their_way(self, m: Module, rows: list[Signal]) -> tuple[Signal, ...]:
-        """Whether a row was to the word of the one 1, 2, 3 or 4 before it, or of any from 3 on: when needed.
+    @staticmethod
+    def _gated(m: Module, reads: list[Signal], drops: list[Value], name: str) -> list[Signal]:
+        """Words of the banks, a register each, 0 where a bank's is of no use: its reset, no gates.
+
+        `drops` says so of the word that is read in the next cycle.
+        """
+        words = []
+        for k, (read, drop) in enumerate(zip(reads, drops, strict=True)):
+            clear = Signal(name=f"{name}_clear_{k}")
+            word = Signal(len(read), name=f"{name}_{k}", reset_less=True)
+            m.d.sync += [clear.eq(drop), word.eq(Mux(clear, 0, read))]
+            words.append(word)
+        return words
+
+    def _on_their_way(self, m: Module, rows: list[Signal]) -> tuple[list[Signal], Signal, Signal]:
+        """Whether a row was to the word of the one 1, 2, ... before it, of any from 3 on, or none of these.
 
         The comparison takes two cycles: so the last register has little before it, and its copies, one for
-        some lanes each, may stand far away.
+        some lanes each, may stand far away. That it was to none is known a cycle later.
         """
-        same = []
+        same, pairs = [], []
         for age in range(1, AGES + 1):
             row, parts = rows[age], []
             half = max(2, len(row) // 2)
@@ -246,38 +274,25 @@ class BankedAccumulators(wiring.Component):
             flag = Signal(name=f"same_{age}")
             m.d.sync += flag.eq(Cat(*parts).all())
             same.append(flag)
-        near, second = _delayed(m, same[0], 2, "near")[-1], _delayed(m, same[1], 1, "second")[-1]
-        on_its_way = Signal()
-        m.d.sync += on_its_way.eq(Cat(*same[2:]).any())
-        return near, second, same[2], same[3], on_its_way
+            pairs.append(Cat(*parts).all())
+        on_its_way, new = Signal(), Signal()
+        m.d.sync += [on_its_way.eq(Cat(*pairs[2:]).any()), new.eq(~on_its_way)]
+        return same, on_its_way, new
 
-    def _sweep(
-        self,
-        m: Module,
-        bank: Signal,
-        reads: list,
-        touched: list,
-        now: Value,
-    ) -> None:
+    def _sweep(self, m: Module, banks: Signal, reads: list, touched: list, now: Value) -> None:
         """Words of the other bank, part by part, with what travels beside them."""
-        *_, asked, read, here = _delayed(m, now, READ_CYCLES + 1, "swept")
-        known, clean, kept = Signal(), Signal(), Signal()
-        m.d.sync += [known.eq(Mux(asked[2], touched[0], touched[1])), clean.eq(~known)]
-        first_part = here[3]
-        zero = Mux(first_part, clean, kept)
-        m.d.sync += kept.eq(zero)
-        # a register between the banks, which lie far apart, and the parts
-        word, rest = (Signal(len(reads[0]), name=name, reset_less=True) for name in ("swept_word", "rest"))
-        m.d.sync += word.eq(Mux(read[2], reads[0], reads[1]))
-        current = Mux(first_part, word, rest)
+        here = _delayed(m, now, READ_CYCLES, "swept")[-1]
+        drops = [~touched[k] | (banks == k) for k in range(2)]
+        words = self._gated(m, reads, drops, "swept_word")
+        rest = Signal(len(reads[0]), name="rest", reset_less=True)
+        current = Mux(here[2], words[0] | words[1], rest)  # a word's first part, or its others
         width = self.update_lanes * self.params.acc_bits
         m.d.sync += rest.eq(current[width:])
         m.d.comb += [
             self.sweep.strobe.eq(here[0]),
             self.sweep.last.eq(here[1]),
-            self.sweep.final.eq(here[4]),
-            self.sweep.group.eq(here[5:]),
-            self.sweep.zero.eq(zero),
+            self.sweep.final.eq(here[3]),
+            self.sweep.group.eq(here[4:]),
             self.sweep.accs.eq(current[:width]),
         ]
 

@@ -63,6 +63,6 @@ class EventArray(wiring.Component):
         wiring.connect(m, wiring.flipped(self.events), self.expander.events)
         wiring.connect(m, self.expander.rows, self.array.rows)
         wiring.connect(m, wiring.flipped(self.sweep), self.array.sweep)
-        m.d.comb += self.expander.hold.eq(self.array.hold)
+        m.d.comb += [self.expander.hold.eq(self.array.hold), self.expander.rest.eq(self.array.clearing)]
         m.d.comb += [self.array.sweep_ready.eq(self.sweep_ready), self.start.eq(self.array.start)]
         return m

@@ -56,7 +56,7 @@ class Expander(wiring.Component):
     events : in, `event_stream(core.array.sources, core.array.value_bits)`
     rows : out, `row_stream(core.rows, groups, core.array.value_bits)`
 
-    Port `hold`, in: no tick may be offered on `rows` in the next cycle.
+    Ports `hold` and `rest`, in: as of the walk.
 
     Timing: as a FIFO of `depth` events that an event passes in `latency` cycles, in front of a walk that an
     event occupies for as many cycles as it has rows, at least one. Its room is known `ROOM_CYCLES` after that
@@ -71,6 +71,7 @@ class Expander(wiring.Component):
     events: Any
     rows: Any
     hold: Signal
+    rest: Signal
 
     def __init__(self, core: CoreParams, channels_last: Sequence[bool]):
         self.core = core
@@ -82,6 +83,7 @@ class Expander(wiring.Component):
                 "events": In(event_stream(core.array.sources, core.array.value_bits)),
                 "rows": Out(row_stream(core.rows, core.array.groups, core.array.value_bits)),
                 "hold": In(1),
+                "rest": In(1),
             }
         )
 
@@ -122,7 +124,7 @@ class Expander(wiring.Component):
         wiring.connect(m, stage.o, walk.starts)
         self._credit(m, walk.starts.valid & walk.starts.ready)
         wiring.connect(m, walk.rows, wiring.flipped(self.rows))
-        m.d.comb += walk.hold.eq(self.hold)
+        m.d.comb += [walk.hold.eq(self.hold), walk.rest.eq(self.rest)]
         return m
 
     def _credit(self, m: Module, left: Value) -> None:

@@ -64,9 +64,12 @@ class LaneGroup:
         return fields
 
     def layout(self) -> data.StructLayout:
-        """The same; with counts, also which of them are 1."""
+        """The same; with counts, also which of them are 1. Of a part of several lanes, whether it is `alone`:
+        the next level sends it as one part.
+        """
         single = {"single": self.lanes} if self.spike_bits > 1 else {}
-        return data.StructLayout(self.entry() | single)
+        alone = {} if self.whole or self.lanes == 1 else {"alone": 1}
+        return data.StructLayout(self.entry() | single | alone)
 
 
 class LaneScan(wiring.Component):
@@ -105,9 +108,10 @@ class LaneScan(wiring.Component):
         finish = Signal(init=1)  # nothing of the group is left behind it, or there is no group
         m.d.comb += [self.i.ready.eq(finish & (~live | self.o.ready)), self.o.valid.eq(live)]
         ahead = Mux(finish, sending, rest)
-        alone = ~self.i.valid | ~_without_lowest(sending).any()
-        if not self.group.whole:
-            alone |= group.tick
+        if self.group.whole:
+            alone = ~self.i.valid | ~_without_lowest(sending).any()
+        else:
+            alone = ~self.i.valid | group.alone | group.tick
         with m.If(~live | self.o.ready):
             m.d.sync += [
                 live.eq(~finish | self.i.valid),
@@ -118,6 +122,12 @@ class LaneScan(wiring.Component):
             ]
         with m.If(self.i.ready):
             m.d.sync += held.eq(group)
+        if self.part.lanes > 1:
+            # found here, where there is time for it
+            parts_alone = Signal(self.parts, reset_less=True)
+            with m.If(self.i.ready):
+                m.d.sync += parts_alone.eq(self._alone(group))
+            m.d.comb += self.o.payload.alone.eq(parts_alone.bit_select(number, 1))
         self._send(m, held, number)
         whole = self.group.whole
         m.d.comb += [
@@ -131,6 +141,16 @@ class LaneScan(wiring.Component):
         lanes = self.part.lanes
         parts = [group.mask[k * lanes : (k + 1) * lanes].any() for k in range(self.parts)]
         return Cat(*parts, *([group.final] if self.group.whole else []))
+
+    def _alone(self, group: Any) -> Value:
+        """Of each part, whether at most one part of the next level sends something."""
+        lanes, size = self.part.lanes, self.part.lanes // RADIX
+        found = []
+        for first in range(0, self.group.lanes, lanes):
+            mask = group.mask[first : first + lanes]
+            sending = Cat(*(mask[k : k + size].any() for k in range(0, len(mask), size)))
+            found.append(~_without_lowest(sending).any())
+        return Cat(*found)
 
     def _send(self, m: Module, held: Any, number: Signal) -> None:
         part = self.o.payload

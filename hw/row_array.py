@@ -30,7 +30,9 @@ class RowArray(wiring.Component):
     rows : in, `row_stream(core.rows, groups, core.array.value_bits)`
     sweep : out, `sweep_signature(update_lanes, groups, acc_bits)`; begins with `start` when `sweep_ready`
 
-    Port `hold`, out: a tick must not come in the next cycle; one is on its way or its sweep still reads.
+    Port `hold`, out: a tick must not come in the next cycle; one is on its way or its sweep still reads. Nor
+    may one come right behind another, of which `hold` does not know yet.
+    Port `clearing`, out: after a reset, no row may come yet; `rows` is always ready.
 
     Timing: a row a cycle. The sweep of a step starts `swap_cycles(core)` after its tick was taken, or later
     when `sweep_ready` comes. The next step's rows are taken meanwhile; its tick waits for the sweep.
@@ -46,6 +48,7 @@ class RowArray(wiring.Component):
     sweep_ready: Signal
     start: Signal
     hold: Signal
+    clearing: Signal
 
     def __init__(self, core: CoreParams, rows: Sequence[int]):
         array = core.array
@@ -70,6 +73,7 @@ class RowArray(wiring.Component):
                 "sweep_ready": In(1),
                 "start": Out(1),
                 "hold": Out(1),
+                "clearing": Out(1),
             }
         )
 
@@ -91,14 +95,12 @@ class RowArray(wiring.Component):
         wiring.connect(m, wiring.flipped(self.sweep), acc.sweep)
         m.d.comb += [acc.sweep_ready.eq(self.sweep_ready), self.start.eq(acc.start)]
         row, taken = self.rows.payload, Signal()
-        blocked = Signal()
         clearing = Signal(init=1)  # a register near the walk
-        m.d.sync += [clearing.eq(acc.clearing), blocked.eq(self.hold)]
-        m.d.comb += [
-            self.rows.ready.eq(~clearing),
-            taken.eq(self.rows.valid & ~clearing),
-            self.hold.eq((taken & row.tick) | (blocked & ~acc.free)),
+        m.d.sync += [
+            clearing.eq(acc.clearing),
+            self.hold.eq((taken & row.tick) | (self.hold & ~acc.free)),
         ]
+        m.d.comb += [self.clearing.eq(clearing), self.rows.ready.eq(1), taken.eq(self.rows.valid)]
         taken, row, group = self._look_up(m, taken, row)
         self._control(m, Cat(taken & ~row.tick, taken & row.tick, row.last, group))
         m.d.comb += acc.row.eq(self._addends(m, row))

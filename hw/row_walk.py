@@ -23,8 +23,9 @@ class RowWalk(wiring.Component):
     starts : in, `start_layout(core)`
     rows : out, `row_stream(core.rows, groups, core.array.value_bits)`
 
-    Port `hold`, in: no tick may be offered in the next cycle. So a tick that cannot go is not seen on `rows`,
-    whose handshake need not look at what it offers.
+    Port `hold`, in: no tick may be offered in the next cycle; none ever is right behind another. So a tick
+    that cannot go is not seen on `rows`, whose handshake need not look at what it offers.
+    Port `rest`, in: after a reset, nothing may be taken yet.
 
     The first row of an event is offered a cycle after its start was taken; the next start is taken with the
     last row. An event without taps and a tick take a cycle; their `columns` and `lines` are 0.
@@ -38,6 +39,7 @@ class RowWalk(wiring.Component):
     starts: Any
     rows: Any
     hold: Signal
+    rest: Signal
 
     def __init__(self, core: CoreParams):
         self.core = core
@@ -48,6 +50,7 @@ class RowWalk(wiring.Component):
                 "starts": In(stream.Signature(start_layout(core))),
                 "rows": Out(row_stream(core.rows, core.array.groups, core.array.value_bits)),
                 "hold": In(1),
+                "rest": In(1),
             }
         )
 
@@ -55,7 +58,7 @@ class RowWalk(wiring.Component):
         m = Module()
         start = self.starts.payload
         now = Signal(start_layout(self.core), reset_less=True)
-        valid, finish, load = Signal(), Signal(init=1), Signal()
+        valid, finish, load = Signal(), Signal(), Signal()
         waits = Signal()  # a tick, for `hold` to end
         move = ~valid | self.rows.ready
         m.d.comb += [load.eq(finish & move), self.starts.ready.eq(load), self.rows.valid.eq(valid)]
@@ -63,18 +66,21 @@ class RowWalk(wiring.Component):
         words = _Left(self._of(start.link, self.more_words), "words")
         columns, lines = _Left(start.columns, "columns"), _Left(start.lines, "lines")
         single = start.none | (words.first_none & columns.first_none & lines.first_none)
-        held = start.tick & self.hold
+        hold = self.hold | (valid & now.tick)
+        held = start.tick & hold
         with m.If(load):
             m.d.sync += [
                 now.eq(start),
                 valid.eq(self.starts.valid & ~start.none & ~held),
                 waits.eq(self.starts.valid & held),
-                finish.eq(~self.starts.valid | Mux(start.tick, ~self.hold, single)),
+                finish.eq(~self.starts.valid | Mux(start.tick, ~hold, single)),
             ]
             m.d.sync += [*words.begin(), *columns.begin(), *lines.begin()]
         with m.Elif(waits):
             m.d.sync += [valid.eq(~self.hold), finish.eq(~self.hold), waits.eq(self.hold)]
-        with m.Elif(move):
+        with m.Elif(~valid):
+            m.d.sync += finish.eq(~self.rest)
+        with m.Elif(self.rows.ready):
             m.d.sync += finish.eq(self._is_last(words, columns, lines))
             self._advance(m, words, columns, lines)
         self._addresses(m, now, load, move, words, columns)

@@ -31,7 +31,7 @@ class HeldArray(wiring.Component):
         self.array = RowArray(core, words)
         self.accumulators = self.array.accumulators
         members = dict(self.array.signature.members)
-        del members["hold"]
+        del members["hold"], members["clearing"]
         super().__init__(members)
 
     def elaborate(self, platform):
@@ -39,12 +39,12 @@ class HeldArray(wiring.Component):
         m.submodules.array = array = self.array
         held = Signal()
         wait = self.rows.payload.tick & held
-        m.d.sync += held.eq(array.hold)
+        m.d.sync += held.eq(array.hold | (array.rows.valid & array.rows.payload.tick))
         wiring.connect(m, array.sweep, wiring.flipped(self.sweep))
         m.d.comb += [
             array.rows.payload.eq(self.rows.payload),
-            array.rows.valid.eq(self.rows.valid & ~wait),
-            self.rows.ready.eq(array.rows.ready & ~wait),
+            array.rows.valid.eq(self.rows.valid & self.rows.ready),
+            self.rows.ready.eq(~array.clearing & ~wait),
             array.sweep_ready.eq(self.sweep_ready),
             self.start.eq(array.start),
         ]
