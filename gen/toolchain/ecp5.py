@@ -47,8 +47,8 @@ def _place_options(board: Board) -> list[str]:
     return [
         _size_option(board),
         *("--package", board.package, "--speed", board.speed),
-        *("--json", "top.json", "--lpf", "top.lpf", "--textcfg", "top.config"),
         *_PLACER,
+        *("--json", "top.json", "--lpf", "top.lpf", "--textcfg", "top.config"),
     ]
 
 
