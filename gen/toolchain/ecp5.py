@@ -47,8 +47,7 @@ def _place_options(board: Board) -> list[str]:
     return [
         _size_option(board),
         *("--package", board.package, "--speed", board.speed),
-        *_PLACER,
-        *("--json", "top.json", "--lpf", "top.lpf", "--textcfg", "top.config"),
+        *("--json", "top.json", "--lpf", "top.lpf", *_PLACER, "--textcfg", "top.config"),
     ]
 
 
