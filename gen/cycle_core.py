@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..hw.accumulators import early_free_cycles, lead_cycles, sweep_cycles
+from ..hw.accumulators import early_cycles, early_free_cycles, lead_cycles, sweep_cycles
 from ..hw.banked_accumulators import BankedAccumulators
+from ..hw.core import accs_late_cycles
 from ..hw.delay_bank import DELAYED_LEAD_CYCLES, delayed_free_cycles
 from ..hw.lif import update_latency
 from ..hw.params import AcceleratorParams, ReadoutKind
@@ -34,14 +35,17 @@ class CoreClock:
             self.to_start = RowArray.swap_cycles(core)
             self.free_after = BankedAccumulators.free_cycles(groups)
             to_strobe = BankedAccumulators.SWEEP_CYCLES
-        elif core.array.max_delay:
-            self.to_start = DELAYED_LEAD_CYCLES + 1
-            self.free_after = delayed_free_cycles(core.array, groups) + 2
-            to_strobe = sweep_cycles(core.array, groups) - 1
         else:
-            self.to_start = lead_cycles(core.array) + 1
-            self.free_after = early_free_cycles(core.array, groups) + 2
-            to_strobe = sweep_cycles(core.array, groups) - 1
+            late = accs_late_cycles(core, tally_bits=tally)
+            early = early_cycles(core.array, groups, late)
+            to_strobe = sweep_cycles(core.array, groups) - 1 - (late - early)
+            if core.array.max_delay:
+                free = delayed_free_cycles(core.array, groups, accs_late=late)
+                self.to_start = DELAYED_LEAD_CYCLES + 1 - early
+            else:
+                free = early_free_cycles(core.array, groups, accs_late=late)
+                self.to_start = lead_cycles(core.array) + 1 - early
+            self.free_after = free + 2
         spike_bits = core.neuron.spike_bits if readout is ReadoutKind.SPIKES else 1
         self.to_strobe = to_strobe + latency
         never = np.full(samples, NEVER, np.int64)

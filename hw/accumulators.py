@@ -26,10 +26,13 @@ __all__ = [
     "MemoryAccumulators",
     "RegisterAccumulators",
     "accumulators",
+    "early_cycles",
     "early_free_cycles",
+    "fetch_cycles",
     "in_registers",
     "lead_cycles",
     "memory_attributes",
+    "most_late_cycles",
     "swap_delay_cycles",
     "sweep_cycles",
     "sweep_position",
@@ -40,6 +43,7 @@ _ROW_CYCLES = 1  # from there to the accumulators, where nothing is multiplied o
 _READ_CYCLES = 2  # from the address of an accumulator word to the word
 BLOCK_GROUPS = 8
 """From so many groups on, accumulators are block RAM; fewer are registers, two a bit and a third of a LUT."""
+_MOST_EARLY_CYCLES = 3  # of a start before its swap: the tick is in a register then, in every array
 LEAD_CYCLES = _FETCH_CYCLES + _ROW_CYCLES  # cycles from taking a tick to its `swap` here, the same
 
 
@@ -49,9 +53,10 @@ def lead_cycles(params: ArrayParams) -> int:
     return _FETCH_CYCLES + late + (product_cycles(params) or _ROW_CYCLES)
 
 
-def early_free_cycles(params: ArrayParams, sweep_groups: int) -> int:
+def early_free_cycles(params: ArrayParams, sweep_groups: int, *, accs_late: int = 0) -> int:
     """Number of the group at which a sweep gives `free`: the next swap then comes behind the last group."""
-    return max(0, sweep_groups - 2 - lead_cycles(params) + swap_delay_cycles(params, sweep_groups))
+    behind = swap_delay_cycles(params, sweep_groups) + early_cycles(params, sweep_groups, accs_late)
+    return max(0, sweep_groups - 2 - lead_cycles(params) + behind)
 
 
 def swap_delay_cycles(params: ArrayParams, sweep_groups: int) -> int:
@@ -59,9 +64,24 @@ def swap_delay_cycles(params: ArrayParams, sweep_groups: int) -> int:
     return int(in_registers(params) and drain_cycles(sweep_groups) > 0)
 
 
+def fetch_cycles(params: ArrayParams, sweep_groups: int) -> int:
+    """Cycles from a group's turn in a sweep to its accumulators."""
+    return drain_cycles(sweep_groups) if in_registers(params) else _READ_CYCLES
+
+
 def sweep_cycles(params: ArrayParams, sweep_groups: int) -> int:
-    """Cycles from the swap to the first group of the sweep, at the earliest."""
-    return 2 + drain_cycles(sweep_groups) if in_registers(params) else 4
+    """Cycles from the swap to the first accumulators of the sweep, at the earliest."""
+    return 2 + fetch_cycles(params, sweep_groups)
+
+
+def early_cycles(params: ArrayParams, sweep_groups: int, accs_late: int) -> int:
+    """Cycles that a sweep starts before its first group's turn, and at the earliest before its swap."""
+    return max(0, accs_late - fetch_cycles(params, sweep_groups))
+
+
+def most_late_cycles(params: ArrayParams, sweep_groups: int) -> int:
+    """Most cycles that accumulators may come behind the strobe of their group."""
+    return fetch_cycles(params, sweep_groups) + _MOST_EARLY_CYCLES
 
 
 def in_registers(params: ArrayParams) -> bool:
@@ -69,10 +89,12 @@ def in_registers(params: ArrayParams) -> bool:
     return params.groups < (2 if params.max_delay else BLOCK_GROUPS)
 
 
-def accumulators(params: ArrayParams, *, update_lanes: int) -> RegisterAccumulators | MemoryAccumulators:
+def accumulators(
+    params: ArrayParams, *, update_lanes: int, accs_late: int = 0
+) -> RegisterAccumulators | MemoryAccumulators:
     """The accumulators that fit the array."""
     kind = RegisterAccumulators if in_registers(params) else MemoryAccumulators
-    return kind(params, update_lanes=update_lanes)
+    return kind(params, update_lanes=update_lanes, accs_late=accs_late)
 
 
 class _Accumulators(wiring.Component):
@@ -85,14 +107,22 @@ class _Accumulators(wiring.Component):
     add, group, row : in
         Add `row`, weights or with `params.value_bits` products (hw/addends.py), to group `group`; if it is of
         the first event of the step (`first`), overwrite.
-    swap, swap_zero, swap_last : in
-        The step is complete (it had no event; it was the sample's last): sweep it.
+    swap : in
+        The step is complete: what was added is to be swept.
+    swap_ahead, swap_zero, swap_last : in
+        `early` cycles before (the step had no event; it was the sample's last): begin the sweep.
     sweep : out
-        To the neurons; starts when `sweep_ready` is high.
+        To the neurons; starts when `sweep_ready` is high. `accs` and `zero` come `accs_late` cycles after
+        the other fields.
     start : out
         Pulse: a sweep begins.
     free : out
         Pulse: a tick may be taken off the stream again.
+
+    Parameters
+    ----------
+    accs_late : int
+        0 .. `most_late_cycles`: so the neurons can read and decay their state while the array is still busy.
     """
 
     ahead_group: Signal
@@ -101,6 +131,7 @@ class _Accumulators(wiring.Component):
     group: Signal
     row: Signal
     swap: Signal
+    swap_ahead: Signal
     swap_zero: Signal
     swap_last: Signal
     sweep: Any
@@ -108,13 +139,18 @@ class _Accumulators(wiring.Component):
     start: Signal
     free: Signal
 
-    def __init__(self, params: ArrayParams, *, update_lanes: int, row_bits: int | None = None):
+    def __init__(
+        self, params: ArrayParams, *, update_lanes: int, row_bits: int | None = None, accs_late: int = 0
+    ):
         self.params = params
+        self.accs_late = accs_late
         self.row_bits = addend_row_bits(params) if row_bits is None else row_bits
         self.update_lanes = update_lanes
         self.parts = params.lanes // update_lanes  # cycles a word of lanes takes to the neurons
         # a trailing part that is all padding is not swept
         self.sweep_groups = -(-params.targets // update_lanes)
+        self.early = early_cycles(params, self.sweep_groups, accs_late)
+        self.late_strobe = fetch_cycles(params, self.sweep_groups) + self.early - accs_late
         group = bits_for_unsigned(params.groups - 1)
         super().__init__(
             {
@@ -124,6 +160,7 @@ class _Accumulators(wiring.Component):
                 "group": In(group),
                 "row": In(self.row_bits),
                 "swap": In(1),
+                "swap_ahead": In(1),
                 "swap_zero": In(1),
                 "swap_last": In(1),
                 "sweep": Out(sweep_signature(update_lanes, self.sweep_groups, params.acc_bits)),
@@ -135,7 +172,7 @@ class _Accumulators(wiring.Component):
 
     @property
     def _early_free(self) -> int:
-        return early_free_cycles(self.params, self.sweep_groups)
+        return early_free_cycles(self.params, self.sweep_groups, accs_late=self.accs_late)
 
     def _addends(self) -> list[Value]:
         return addends(self.row, self.params)
@@ -156,9 +193,29 @@ class _Accumulators(wiring.Component):
                 m.d.sync += final.eq(number == self.sweep_groups - 2)
         with m.If(self.start):
             m.d.sync += [waiting.eq(0), running.eq(1)]
-        with m.If(self.swap):
+        with m.If(self.swap_ahead):
             m.d.sync += [waiting.eq(1), zero.eq(self.swap_zero), last.eq(self.swap_last)]
+        self._strobe(m, Cat(running, final, last, number))
         return running, number, final, zero, last
+
+    def _strobe(self, m: Module, control: Value) -> None:
+        """All of the sweep but what comes with the accumulators."""
+        held = self._held(m, control, self.late_strobe, "swept")
+        m.d.comb += [
+            self.sweep.strobe.eq(held[0]),
+            self.sweep.final.eq(held[1]),
+            self.sweep.last.eq(held[2]),
+            self.sweep.group.eq(held[3:]),
+        ]
+
+    @staticmethod
+    def _held(m: Module, value: Value, cycles: int, name: str) -> Value:
+        """`value` so many cycles later; nothing at first."""
+        for cycle in range(cycles):
+            held = Signal(len(value), name=f"{name}_{cycle}")
+            m.d.sync += held.eq(value)
+            value = held
+        return value
 
 
 class RegisterAccumulators(_Accumulators):
@@ -185,27 +242,16 @@ class RegisterAccumulators(_Accumulators):
 
     def _drain(self, m: Module, accs: Value) -> None:
         """Copy the accumulators of a step with `swap`, and sweep them."""
-        running, number, final, _, last = self._control(m)
+        self._control(m)
         drained = drain(
             m,
             load=self.swap,
             word=accs,
-            first=self.start,
+            first=self._held(m, self.start, self.early, "first"),
             groups=self.sweep_groups,
             width=self.update_lanes * self.params.acc_bits,
         )
-        control = Cat(running, final, last, number)
-        for cycle in range(drain_cycles(self.sweep_groups)):
-            held = Signal(len(control), name=f"swept_{cycle}")
-            m.d.sync += held.eq(control)
-            control = held
-        m.d.comb += [
-            self.sweep.strobe.eq(control[0]),
-            self.sweep.final.eq(control[1]),
-            self.sweep.last.eq(control[2]),
-            self.sweep.group.eq(control[3:]),
-            self.sweep.accs.eq(drained),
-        ]
+        m.d.comb += self.sweep.accs.eq(drained)
 
 
 class MemoryAccumulators(_Accumulators):
@@ -261,26 +307,17 @@ class MemoryAccumulators(_Accumulators):
         m.d.sync += [sums[k].eq(kept[k] + addend) for k, addend in enumerate(self._addends())]
 
     def _sweep(self, m: Module, memory: Memory, bank: Signal) -> None:
-        running, number, final, zero, last = self._control(m)
-        part, word = sweep_position(m, self, running, final)
+        running, _, final, zero, _ = self._control(m)
+        turn = self._held(m, Cat(running, final, zero), self.early, "turn")
+        part, word = sweep_position(m, self, turn[0], turn[1])
         read = memory.read_port()
         m.d.comb += read.addr.eq(Cat(word, ~bank))
         word_bits = self.params.lanes * self.params.acc_bits
         raw = Signal(word_bits, reset_less=True)  # nothing before it: it can be the RAM's own register
         m.d.sync += raw.eq(read.data)
-        control = Cat(running, part == 0, zero, final, last, number)
-        for cycle in range(_READ_CYCLES):
-            held = Signal(len(control), name=f"swept_{cycle}")
-            m.d.sync += held.eq(control)
-            control = held
-        first_part = control[1]
-        m.d.comb += [
-            self.sweep.strobe.eq(control[0]),
-            self.sweep.zero.eq(control[2]),
-            self.sweep.final.eq(control[3]),
-            self.sweep.last.eq(control[4]),
-            self.sweep.group.eq(control[5:]),
-        ]
+        control = self._held(m, Cat(part == 0, turn[2]), _READ_CYCLES, "read")
+        first_part = control[0]
+        m.d.comb += self.sweep.zero.eq(control[1])
         width = self.update_lanes * self.params.acc_bits
         rest = Signal(word_bits, reset_less=True)
         current = Mux(first_part, raw, rest)
@@ -295,7 +332,7 @@ def memory_attributes(params: ArrayParams) -> dict[str, str]:
     return attributes | {"ram_style": "block"} if params.groups >= BLOCK_GROUPS else attributes
 
 
-def sweep_position(m: Module, accumulators: Any, running: Signal, final: Value) -> tuple[Signal, Signal]:
+def sweep_position(m: Module, accumulators: Any, running: Value, final: Value) -> tuple[Signal, Signal]:
     """Part within the memory word, and the word, of the group that a sweep reads; `final`: it is the last."""
     part = Signal(range(max(2, accumulators.parts)))
     word = Signal(bits_for_unsigned(accumulators.params.groups - 1))

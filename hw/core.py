@@ -13,17 +13,30 @@ from amaranth.hdl import Shape, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from .accumulators import most_late_cycles
 from .delayed_array import DelayedArray
 from .dense import DenseArray
 from .event_array import EventArray
-from .lif import LifCore
+from .lif import LifCore, accs_slack_cycles
 from .loaded_memory import LoadedMemory
 from .neuron import tally_shape
 from .params import CoreParams, ReadoutKind
 from .serialiser import Serialiser
 from .signatures import event_stream
 
-__all__ = ["Core"]
+__all__ = ["Core", "accs_late_cycles"]
+
+
+def accs_late_cycles(params: CoreParams, *, tally_bits: int | None) -> int:
+    """Cycles that accumulators reach the neurons after the strobe of their group.
+
+    As many as the neurons need to read their state and to decay it: that does not wait for the array.
+    """
+    if params.by_rows:
+        return 0
+    groups = -(-params.neuron.neurons // params.update_lanes)
+    most = most_late_cycles(params.array, groups)
+    return accs_slack_cycles(params.neuron, lanes=params.update_lanes, tally_bits=tally_bits, most=most)
 
 
 class Core(wiring.Component):
@@ -62,17 +75,20 @@ class Core(wiring.Component):
         self.params = params
         neuron, lanes = params.neuron, params.update_lanes
         self.tallied = readout in (ReadoutKind.COUNTS, ReadoutKind.CLASS)
+        tally_bits = count_bits if self.tallied else None
+        accs_late = accs_late_cycles(params, tally_bits=tally_bits)
         if params.by_rows:
             self.array = EventArray(params, rows, channels_last)
         elif params.array.max_delay:
-            self.array = DelayedArray(params.array, rows, update_lanes=lanes)
+            self.array = DelayedArray(params.array, rows, update_lanes=lanes, accs_late=accs_late)
         else:
-            self.array = DenseArray(params.array, rows, update_lanes=lanes)
+            self.array = DenseArray(params.array, rows, update_lanes=lanes, accs_late=accs_late)
         self.lif = LifCore(
             neuron,
             lanes=lanes,
-            tally_bits=count_bits if self.tallied else None,
+            tally_bits=tally_bits,
             count_saturations=count_saturations,
+            accs_late=accs_late,
         )
         self.serialiser = Serialiser(
             neurons=neuron.neurons,

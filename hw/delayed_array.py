@@ -38,6 +38,11 @@ class DelayedArray(wiring.Component):
 
     An event and a tick take `params.groups` cycles each; a sample's last tick is followed by
     ``max_delay * groups`` cycles in which nothing is taken: what is due later is cleared.
+
+    Parameters
+    ----------
+    accs_late : int
+        Cycles that a sweep's `accs` and `zero` come after its other fields (hw/accumulators.py).
     """
 
     events: Any
@@ -45,11 +50,11 @@ class DelayedArray(wiring.Component):
     sweep_ready: Signal
     start: Signal
 
-    def __init__(self, params: ArrayParams, rows: Sequence[int], *, update_lanes: int):
+    def __init__(self, params: ArrayParams, rows: Sequence[int], *, update_lanes: int, accs_late: int = 0):
         self.params = params
         self.slots = params.max_delay + 1
         self.memory = WeightMemory(rows, count=params.rows, row_bits=params.row_bits, store=params.store)
-        self.accumulators = delay_bank(params, update_lanes=update_lanes)
+        self.accumulators = delay_bank(params, update_lanes=update_lanes, accs_late=accs_late)
         group, slot = bits_for_unsigned(params.groups - 1), bits_for_unsigned(self.slots - 1)
         # an event's group is added; a tick's is taken out; else, with `clear`, it is just emptied
         value = {"value": params.value_bits} if params.value_bits else {}
@@ -73,7 +78,8 @@ class DelayedArray(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from taking a tick to the first strobe of its sweep, when nothing waits."""
-        return DELAYED_LEAD_CYCLES + sweep_cycles(self.params, self.accumulators.sweep_groups)
+        bank = self.accumulators
+        return DELAYED_LEAD_CYCLES + sweep_cycles(self.params, bank.sweep_groups) - bank.accs_late
 
     def elaborate(self, platform):
         m = Module()
@@ -90,7 +96,7 @@ class DelayedArray(wiring.Component):
             m.d.sync += held.eq(stages[-1])
             stages.append(held)
         lanes = self._lanes(m, *stages[_ROW_CYCLES : _ROW_CYCLES + _SLOT_CYCLES + 1])
-        self._take_out(m, stages[-1], lanes)
+        self._take_out(m, stages[-1], stages[-1 - bank.early], lanes)
         return m
 
     def _take(self, m: Module, access: Any) -> None:
@@ -179,15 +185,16 @@ class DelayedArray(wiring.Component):
         """Add; what is taken out or cleared, whose weight is 0, becomes 0."""
         return (word & operand.add.replicate(len(word))).as_signed() + operand.weight
 
-    def _take_out(self, m: Module, now: Any, lanes: list[UpdateMemory]) -> None:
-        """The accumulators of a tick go to the bank."""
+    def _take_out(self, m: Module, now: Any, early: Any, lanes: list[UpdateMemory]) -> None:
+        """The accumulators of a tick go to the bank, whose sweep may begin before."""
         bank = self.accumulators
         m.d.comb += [
             bank.add.eq(now.tick),
             bank.group.eq(now.group),
             bank.row.eq(Cat(lane.old for lane in lanes)),
             bank.swap.eq(now.tick & now.final),
-            bank.swap_last.eq(now.last),
+            bank.swap_ahead.eq(early.tick & early.final),
+            bank.swap_last.eq(early.last),
         ]
 
 

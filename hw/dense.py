@@ -36,6 +36,11 @@ class DenseArray(wiring.Component):
     Timing: the sweep of a step begins `latency` cycles after its tick was taken, or when `sweep_ready`
     comes, if that is later. The next step's events are taken meanwhile; its tick waits until the sweep has
     read what the swap would overwrite.
+
+    Parameters
+    ----------
+    accs_late : int
+        Cycles that a sweep's `accs` and `zero` come after its other fields (hw/accumulators.py).
     """
 
     events: Any
@@ -43,12 +48,12 @@ class DenseArray(wiring.Component):
     sweep_ready: Signal
     start: Signal
 
-    def __init__(self, params: ArrayParams, rows: Sequence[int], *, update_lanes: int):
+    def __init__(self, params: ArrayParams, rows: Sequence[int], *, update_lanes: int, accs_late: int = 0):
         self.params = params
         shape = {"count": params.rows, "row_bits": params.row_bits, "store": params.store}
         late = WeightMemory.late_cycles(params.rows, params.row_bits, params.store)
         self.memory = WeightMemory(rows, late=late, **shape)
-        self.accumulators = accumulators(params, update_lanes=update_lanes)
+        self.accumulators = accumulators(params, update_lanes=update_lanes, accs_late=accs_late)
         super().__init__(
             {
                 "events": In(event_stream(params.sources, params.value_bits)),
@@ -66,7 +71,8 @@ class DenseArray(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from taking a tick to the first strobe of its sweep, when nothing waits."""
-        return lead_cycles(self.params) + sweep_cycles(self.params, self.accumulators.sweep_groups)
+        acc = self.accumulators
+        return lead_cycles(self.params) + sweep_cycles(self.params, acc.sweep_groups) - acc.accs_late
 
     def elaborate(self, platform):
         m = Module()
@@ -127,13 +133,15 @@ class DenseArray(wiring.Component):
             m.d.sync += held.eq(stages[-1])
             stages.append(held)
         sooner, _, ahead, here = stages[-4:]
+        early = stages[-1 - acc.early]
         m.d.comb += [
             acc.ahead_group.eq(sooner[4:]),
             acc.ahead_first.eq(ahead[3]),
             acc.add.eq(here[0]),
             acc.swap.eq(here[1]),
-            acc.swap_last.eq(here[2]),
-            acc.swap_zero.eq(here[3]),
+            acc.swap_ahead.eq(early[1]),
+            acc.swap_last.eq(early[2]),
+            acc.swap_zero.eq(early[3]),
             acc.group.eq(here[4:]),
             acc.row.eq(self._addends(m)),
         ]

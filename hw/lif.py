@@ -6,6 +6,7 @@ a threshold. Gates that a kind does not use are not built.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from amaranth import Cat, Const, Module, Signal, Value, signed
@@ -13,15 +14,15 @@ from amaranth.hdl import Shape
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .neuron import NeuronInputs, NeuronOutputs, fits, neuron_pipeline, tally_shape
+from .neuron import NeuronInputs, NeuronOutputs, neuron_pipeline, tally_shape
 from .parameter_store import ParameterStore, parameter_fields
 from .params import NeuronParams, Reset, bits_for_unsigned
 from .pipelined_sum import pipelined_sum
 from .signatures import sweep_signature, update_signature
-from .staged import Pipeline
+from .staged import Pipeline, Staged
 from .state_store import StateStore
 
-__all__ = ["LifCore", "lane_outputs", "state_layout", "update_latency"]
+__all__ = ["LifCore", "acc_stage", "accs_slack_cycles", "lane_outputs", "state_layout", "update_latency"]
 
 
 def state_layout(params: NeuronParams, *, tally_bits: int | None = None) -> data.StructLayout:
@@ -37,16 +38,35 @@ def state_layout(params: NeuronParams, *, tally_bits: int | None = None) -> data
     return data.StructLayout(fields)
 
 
-def update_latency(params: NeuronParams, *, lanes: int, tally_bits: int | None = None) -> int:
+def update_latency(
+    params: NeuronParams, *, lanes: int, tally_bits: int | None = None, accs_late: int = 0
+) -> int:
     """Cycles a group of neurons takes through the LIF core."""
     state = Signal(state_layout(params, tally_bits=tally_bits))
     words = {name: Signal(shape) for name, (shape, _) in parameter_fields(params).items()}
-    lane = lane_outputs(Pipeline(), params, state, Signal(signed(params.acc_bits)), words)
-    return StateStore.read_cycles(-(-params.neurons // lanes)) + lane.v.stage
+    read = StateStore.read_cycles(-(-params.neurons // lanes))
+    acc = Signal(signed(params.acc_bits))
+    lane = lane_outputs(Pipeline(), params, state, Staged(acc, acc_stage(accs_late, read)), words)
+    return read + lane.v.stage
+
+
+@lru_cache(maxsize=256)
+def accs_slack_cycles(params: NeuronParams, *, lanes: int, tally_bits: int | None = None, most: int) -> int:
+    """Most cycles, up to `most`, that accumulators may come late without an update that takes longer."""
+    kind = {"lanes": lanes, "tally_bits": tally_bits}
+    latency, late = update_latency(params, **kind), 0
+    while late < most and update_latency(params, **kind, accs_late=late + 1) == latency:
+        late += 1
+    return late
+
+
+def acc_stage(accs_late: int, read_cycles: int) -> int:
+    """Stage of the pipeline that accumulators enter, behind a register."""
+    return max(0, accs_late + 1 - read_cycles)
 
 
 def lane_outputs(
-    p: Pipeline, params: NeuronParams, state: data.View, acc: Signal, words: dict
+    p: Pipeline, params: NeuronParams, state: data.View, acc: Staged, words: dict
 ) -> NeuronOutputs:
     """Build one lane from its `state`, the parameters in `words` and what it has accumulated."""
     fields = state.shape().members
@@ -81,6 +101,8 @@ class LifCore(wiring.Component):
         Count width of the readout that adds up spikes (or membranes) over a sample; None: no tally.
     count_saturations : bool
         Whether `saturations` is there.
+    accs_late : int
+        Cycles that a sweep's `accs` and `zero` come after its other fields.
 
     A sweep may start `gap_cycles` after the one before it: then every state it reads has been written.
     After the sweep marked `last` all state is zero.
@@ -97,8 +119,10 @@ class LifCore(wiring.Component):
         lanes: int,
         tally_bits: int | None = None,
         count_saturations: bool = False,
+        accs_late: int = 0,
     ):
         self.params = params
+        self.accs_late = accs_late
         self.lanes = lanes
         self.groups = -(-params.neurons // lanes)
         self.tally_bits = tally_bits
@@ -126,7 +150,9 @@ class LifCore(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from a sweep's strobe to its update's strobe."""
-        return update_latency(self.params, lanes=self.lanes, tally_bits=self.tally_bits)
+        return update_latency(
+            self.params, lanes=self.lanes, tally_bits=self.tally_bits, accs_late=self.accs_late
+        )
 
     @property
     def gap_cycles(self) -> int:
@@ -167,14 +193,16 @@ class LifCore(wiring.Component):
             m.d.sync += first.eq(self.sweep.last)
         return first
 
-    def _accs(self, m: Module) -> data.View:
-        """Accumulators, delayed to meet the state."""
+    def _accs(self, m: Module) -> list[Staged]:
+        """Accumulators, delayed to meet the state, or what it has decayed to."""
         layout = data.ArrayLayout(signed(self.params.acc_bits), self.lanes)
         early = Signal(layout, reset_less=True)
         m.d.sync += early.eq(self.sweep.accs)
         with m.If(self.sweep.zero):
             m.d.sync += early.eq(0)
-        return self._held(m, early, StateStore.read_cycles(self.groups) - 1, "accs")
+        read = StateStore.read_cycles(self.groups)
+        accs = self._held(m, early, read - 1 - self.accs_late, "accs")
+        return [Staged(accs[k], acc_stage(self.accs_late, read)) for k in range(self.lanes)]
 
     @staticmethod
     def _held(m: Module, value: Any, cycles: int, name: str) -> Any:
@@ -232,10 +260,9 @@ class LifCore(wiring.Component):
             there = self.update.strobe
             if k >= self._padded_from:
                 there = there & ~self.update.final
-            for which, (total, bits) in enumerate(lane.sums):
-                flag = p.register(lambda x, bits=bits: ~fits(x, bits), total, name=f"over_{which}_{k}")
+            for which, overflow in enumerate(lane.overflows):
                 counted = Signal(name=f"saturated_{which}_{k}")
-                m.d.sync += counted.eq(p.delay(flag, lane.v.stage).value & there)
+                m.d.sync += counted.eq(p.delay(overflow(), lane.v.stage).value & there)
                 flags.append((counted, 1))
         if flags:
             count, _ = pipelined_sum(m, flags, name="saturations")

@@ -6,13 +6,16 @@ whatever the equations need (`stage` of the results).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from operator import xor
 
-from amaranth import Cat, Mux, Value
+from amaranth import Cat, Const, Mux, Value
 from amaranth.hdl import Shape, signed
 
 from .decay import decay
-from .params import LATE_RESETS, Compare, DecayParams, Fire, NeuronParams, PerNeuron, Reset
+from .params import LATE_RESETS, Compare, DecayParams, Fire, NeuronParams, PerNeuron, Reset, bits_for_signed
 from .staged import Pipeline, Staged
 
 __all__ = ["NeuronInputs", "NeuronOutputs", "fits", "neuron_pipeline", "tally_shape"]
@@ -25,9 +28,9 @@ def tally_shape(params: NeuronParams, count_bits: int) -> Shape:
 
 @dataclass(frozen=True, eq=False)
 class NeuronInputs:
-    """Stage-0 signals of a lane; `words` holds the per-neuron parameters by field name."""
+    """Stage-0 signals of a lane, but for `acc`; `words` holds the per-neuron parameters by field name."""
 
-    acc: Value
+    acc: Staged
     v: Value
     i: Value | None
     tally: Value | None
@@ -38,14 +41,14 @@ class NeuronInputs:
 class NeuronOutputs:
     """Results of a lane, all at the same stage; `spike`, a bit or a count, is None without a threshold.
 
-    `sums`: the states before they are saturated, each at its own stage, and the bits they are saturated to.
+    `overflows`: of each state that may be saturated, builds the flag that it was, at a stage of its own.
     """
 
     v: Staged
     i: Staged | None
     tally: Staged | None
     spike: Staged | None
-    sums: tuple[tuple[Staged, int], ...]
+    overflows: tuple[Callable[[], Staged], ...]
 
 
 def neuron_pipeline(p: Pipeline, params: NeuronParams, inputs: NeuronInputs) -> NeuronOutputs:
@@ -71,7 +74,7 @@ class _Lane:
         self.params = params
         self.inputs = inputs
         self.v = p.input(inputs.v)
-        self.sums: list[tuple[Staged, int]] = []
+        self.overflows: list[Callable[[], Staged]] = []
 
     def word(self, name: str) -> Staged:
         """Parameter `name`: the neuron's word, or the constant of the population."""
@@ -98,8 +101,8 @@ class _Lane:
 
     def synapse(self) -> tuple[Staged, Staged | None]:
         """Synaptic input of the membrane, and the new synaptic current."""
-        acc = self.p.input(self.inputs.acc)
-        x = Staged(acc.value.shift_left(self.params.frac_bits), 0)
+        acc = self.inputs.acc
+        x = Staged(acc.value.shift_left(self.params.frac_bits), acc.stage)
         if not self.is_zero("bias"):
             x = self.add(x, self.word("bias"), "x")
         if self.params.synapse is None or self.inputs.i is None:
@@ -127,9 +130,19 @@ class _Lane:
         return x, fired
 
     def minus_threshold(self, v: Staged, condition: Staged, name: str) -> Staged:
-        return self.p.register(
-            lambda v, c, t: v - Mux(c, t, 0), v, condition, self.word("threshold"), name=name
-        )
+        threshold = self.word("threshold")
+        less = self.ahead(_masked, threshold, condition, v.stage, f"{name}_less")
+        if less is not None:
+            return self.p.register(lambda v, less: v - less, v, less, name=name)
+        return self.p.register(lambda v, t, c: v - _masked(t, c), v, threshold, condition, name=name)
+
+    def ahead(
+        self, function: Callable[..., Value], t: Staged, condition: Staged, stage: int, name: str
+    ) -> Staged | None:
+        """Register of ``function(t, condition)`` at `stage`, before an adder; None: not known by then."""
+        if condition.stage >= stage:
+            return None
+        return self.p.register(function, t, self.p.delay(condition, stage - 1), name=name)
 
     def select(self, condition: Staged | None, yes: Staged, no: Staged, name: str) -> Staged:
         assert condition is not None
@@ -144,20 +157,53 @@ class _Lane:
             return self._divided(v)
         spike = self.compare(v, "spike")
         if reset is Reset.VALUE:
-            return self.select(spike, self.word("reset_value"), v, "v_reset"), spike
+            return self.choose(spike, self.word("reset_value"), v), spike
         if reset is Reset.SUBTRACT:
             less = self.p.register(lambda v, t: v - t, v, self.word("threshold"), name="v_less")
-            return self.select(spike, less, v, "v_reset"), spike
+            return self.choose(spike, less, v), spike
         if reset is Reset.TWO_STAGE_SUBTRACT:
-            return self._second_stage(v, spike, fired), spike
+            return self.choose(spike, self._other(v, fired), v, unless=fired), spike
         return v, spike
 
-    def _second_stage(self, v: Staged, spike: Staged, fired: Staged | None) -> Staged:
+    def _other(self, v: Staged, fired: Staged | None) -> Staged:
+        """What two-stage subtraction may change the membrane to: a threshold up where it fired, or down."""
         assert fired is not None
-        step = self.p.register(
-            lambda s, f, t: Mux(s == f, 0, Mux(s, -t, t)), spike, fired, self.word("threshold"), name="step"
+        flipped = self.ahead(_flipped, self.word("threshold"), fired, v.stage, "flipped")
+        assert flipped is not None, "the threshold has been subtracted where it fired"
+
+        def added(v: Value, t: Value, fired: Value) -> Value:
+            # of the carry into the lowest bit, a bit of both summands below it
+            return (Cat(~fired, v).as_signed() + Cat(~fired, t).as_signed())[1:].as_signed()
+
+        return self.p.register(added, v, flipped, fired, name="v_other")
+
+    def choose(self, spike: Staged, yes: Staged, no: Staged, *, unless: Staged | None = None) -> Staged:
+        """`yes` where it spikes (xor `unless`), else `no`: saturated, but where it is to be clamped before.
+
+        Saturating is a choice too, so both are one: behind the gates that find `yes` too large.
+        """
+        controls = (spike,) if unless is None else (spike, unless)
+        if self.params.v_min is not None:
+            return self.p.register(lambda y, n, *c: Mux(_xor(c), y, n), yes, no, *controls, name="v_reset")
+        bits = self.params.state_bits
+        kept = self.saturate(no, bits, "v_kept")
+        if len(no.value) > bits or len(yes.value) > bits:
+            self.overflows.append(lambda: self._chosen_overflow(controls, yes, no))
+        return self.p.register(
+            lambda y, n, *c: _saturated_choice(_xor(c), y, n, bits),
+            yes,
+            kept,
+            *controls,
+            name="v",
+            shape=signed(bits),
         )
-        return self.add(v, step, "v_reset")
+
+    def _chosen_overflow(self, controls: tuple[Staged, ...], yes: Staged, no: Staged) -> Staged:
+        bits = self.params.state_bits
+        kept = self.p.register(lambda n: ~fits(n, bits), no, name="kept_over")
+        return self.p.register(
+            lambda y, k, *c: Mux(_xor(c), ~fits(y, bits), k), yes, kept, *controls, name="v_over"
+        )
 
     def _divided(self, v: Staged) -> tuple[Staged, Staged]:
         """Membrane less n thresholds, and n: restoring division, a quotient bit every two stages.
@@ -184,9 +230,9 @@ class _Lane:
         return self.select(below, low, v, "v_clamped")
 
     def state(self, x: Staged, bits: int, name: str) -> Staged:
-        """A state, saturated; what it was before is kept for whoever counts that."""
+        """A state, saturated; whoever counts that builds the flag."""
         if len(x.value) > bits:
-            self.sums.append((x, bits))
+            self.overflows.append(lambda: self.p.register(lambda x: ~fits(x, bits), x, name=f"{name}_over"))
         return self.saturate(x, bits, name)
 
     def saturate(self, x: Staged, bits: int, name: str) -> Staged:
@@ -209,7 +255,7 @@ class _Lane:
             i=held(i),
             tally=held(tally),
             spike=held(spike),
-            sums=tuple(self.sums),
+            overflows=tuple(self.overflows),
         )
 
     def _tally(self, old: Staged, x: Staged) -> Staged:
@@ -229,13 +275,40 @@ class _Lane:
 
 def _constant(value: PerNeuron | None) -> Value:
     assert isinstance(value, int)
-    return Value.cast(value)
+    return Const(value, signed(bits_for_signed(value, value)))
+
+
+def _masked(t: Value, condition: Value) -> Value:
+    return Mux(condition, t, 0)
+
+
+def _flipped(t: Value, condition: Value) -> Value:
+    """`t`, or all its bits the other way where not `condition`."""
+    return (t.as_unsigned() ^ (~condition).replicate(len(t))).as_signed()
+
+
+def _xor(controls: tuple[Value, ...]) -> Value:
+    return reduce(xor, controls)
 
 
 def fits(x: Value, bits: int) -> Value:
     """Whether `x` is within `bits` signed bits: all bits above them equal its sign."""
     top = x[bits - 1 :]
     return top.all() | ~top.any()
+
+
+def _saturated_choice(pick: Value, yes: Value, no: Value, bits: int) -> Value:
+    """`yes`, or the limit on its side, where `pick`, else `no`: four inputs a bit."""
+    sign = yes[-1]
+    limited = pick & ~fits(yes, bits) if len(yes) > bits else Const(0)
+    which = Mux(limited, sign, pick)
+    limit = Cat((~which).replicate(bits - 1), which)
+    return Mux(limited, limit, Mux(which, _extended(yes, bits), _extended(no, bits)))
+
+
+def _extended(x: Value, bits: int) -> Value:
+    """The low `bits` of a signed `x`."""
+    return Cat(x, x[-1].replicate(max(0, bits - len(x))))[:bits]
 
 
 def _saturated(x: Value, bits: int) -> Value:

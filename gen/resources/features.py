@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from ...hw.accumulators import in_registers
 from ...hw.boards.device import Device, Family
+from ...hw.core import accs_late_cycles
 from ...hw.drain import SHIFTED_GROUPS
-from ...hw.lif import state_layout, update_latency
+from ...hw.lif import acc_stage, state_layout, update_latency
 from ...hw.load_bus import loaded_shapes
 from ...hw.loaded_memory import SLICE_BITS
 from ...hw.params import INPUT, AcceleratorParams, CoreParams, ReadoutKind, bits_for_unsigned
@@ -241,14 +242,15 @@ def _by_rows(cost: BlockCost, core: CoreParams, channels_last: tuple[bool, ...])
 
 def _neurons(cost: BlockCost, core: CoreParams, device: Device, tally_bits: int | None) -> None:
     neuron, lanes = core.neuron, core.update_lanes
-    lane = lane_cost(neuron, tally_bits=tally_bits)
+    groups = -(-neuron.neurons // lanes)
+    read, late = StateStore.read_cycles(groups), accs_late_cycles(core, tally_bits=tally_bits)
+    lane = lane_cost(neuron, tally_bits=tally_bits, acc_stage=acc_stage(late, read))
     cost.add_pipeline(lane, lanes)
     cost.add_products(lane.products, lanes, device)
     state = state_layout(neuron, tally_bits=tally_bits).size * lanes
-    groups = -(-neuron.neurons // lanes)
     words = sum(memory.width for memory, _ in cost.memories if memory.block == "parameters")
-    deep = StateStore.read_cycles(groups) - StateStore.READ_CYCLES  # registers that the RAM does not take in
-    cost.ffs["staged bits"] = (2 + deep) * lanes * neuron.acc_bits + words + state
+    held = 1 + max(0, read - 1 - late)
+    cost.ffs["staged bits"] = held * lanes * neuron.acc_bits + words + state
     zeroed = core.array.groups > 1 if core.by_rows else not in_registers(core.array)
     cost.luts["staged bits"] = lanes * neuron.acc_bits if zeroed else 0
     if groups == 1:

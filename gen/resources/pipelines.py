@@ -18,7 +18,7 @@ from ...hw.lif import lane_outputs, state_layout
 from ...hw.parameter_store import parameter_fields
 from ...hw.params import CoreParams, NeuronParams
 from ...hw.signatures import event_layout
-from ...hw.staged import Pipeline
+from ...hw.staged import Pipeline, Staged
 
 __all__ = ["PipelineCost", "decode_cost", "lane_cost"]
 
@@ -114,12 +114,12 @@ def _operands(value: Value) -> Sequence[Value]:
 
 
 @lru_cache(maxsize=256)
-def lane_cost(neuron: NeuronParams, *, tally_bits: int | None) -> PipelineCost:
-    """Cost of one lane of the neuron update."""
+def lane_cost(neuron: NeuronParams, *, tally_bits: int | None, acc_stage: int = 0) -> PipelineCost:
+    """Cost of one lane of the neuron update, which accumulators enter at `acc_stage`."""
     cost = PipelineCost()
     state = Signal(state_layout(neuron, tally_bits=tally_bits))
     words = {name: Signal(shape) for name, (shape, _) in parameter_fields(neuron).items()}
-    lane_outputs(cost, neuron, state, Signal(signed(neuron.acc_bits)), words)
+    lane_outputs(cost, neuron, state, Staged(Signal(signed(neuron.acc_bits)), acc_stage), words)
     return cost
 
 

@@ -4,11 +4,13 @@ import random
 from dataclasses import replace
 
 import pytest
+from amaranth import Const
 from spikeloom.hw.accumulators import (
     LEAD_CYCLES,
     MemoryAccumulators,
     RegisterAccumulators,
     accumulators,
+    most_late_cycles,
     sweep_cycles,
 )
 from spikeloom.hw.params import ArrayParams
@@ -69,19 +71,23 @@ class Traffic:
         self.steps[rng.randrange(steps)] = []
         self.idle = idle
         self.free_at = None  # cycle of the latest free
-        self.swaps, self.starts, self.sweep = [], [], []
+        self.swaps, self.starts, self.sweep, self.accs = [], [], [], {}
         self.way = [{}] * AHEAD
 
     def run(self):
         sweep = self.acc.sweep
-        values = (sweep.group, sweep.accs, sweep.zero, sweep.final, sweep.last)
         watches = [
-            self.bench.watch(sweep.strobe, values, self.sweep.append),
+            self.bench.watch(sweep.strobe, (sweep.group, sweep.final, sweep.last), self.sweep.append),
+            self.bench.watch(Const(1), (sweep.accs, sweep.zero), self.note_accs),
             self.bench.watch(self.acc.free, (), self.note_free),
             self.bench.watch(self.acc.start, (), self.starts.append),
             self.be_ready,
         ]
         self.bench.run(self.feed, background=watches)
+
+    def note_accs(self, row):
+        cycle, accs, zero = row
+        self.accs[cycle] = [0] * len(accs) if zero else list(accs)
 
     def note_free(self, row):
         self.free_at = row[0]
@@ -105,7 +111,9 @@ class Traffic:
                 await self.idle_cycle(ctx)
             first_swap = False
             self.free_at = None
-            await self.cycle(ctx, {"swap": 1, "swap_zero": first, "swap_last": number % 3 == 2})
+            await self.cycle(
+                ctx, {"swap": 1, "swap_ahead": 1, "swap_zero": first, "swap_last": number % 3 == 2}
+            )
         while len(self.sweep) < len(self.steps) * self.acc.sweep_groups:
             await self.idle_cycle(ctx)
         for _ in range(8):
@@ -125,8 +133,11 @@ class Traffic:
         acc, here = self.acc, self.way.pop(0)
         ctx.set(acc.ahead_group, item.get("group", 0))
         ctx.set(acc.ahead_first, self.way[0].get("first", 0))
-        for name in ("add", "group", "row", "swap", "swap_zero", "swap_last"):
+        for name in ("add", "group", "row", "swap"):
             ctx.set(getattr(acc, name), here.get(name, 0))
+        early = [here, *self.way][acc.early]
+        for name in ("swap_ahead", "swap_zero", "swap_last"):
+            ctx.set(getattr(acc, name), early.get(name, 0))
         _, _, cycle = await ctx.tick().sample(self.bench.cycle)
         if here.get("swap"):
             self.swaps.append(cycle)
@@ -144,7 +155,9 @@ def test_sums_of_every_step(targets, lanes, update_lanes, ready, idle):
     rng = random.Random(f"{targets} {lanes} {update_lanes} {ready}")
     bits = rng.choice([1, 1, 2, 3, 8])
     params, weights = random_array(rng, sources=6, targets=targets, lanes=lanes, weight_bits=bits)
-    acc = accumulators(params, update_lanes=update_lanes)
+    most = most_late_cycles(params, -(-targets // update_lanes))
+    late = rng.choice([0, most, rng.randint(0, most)])
+    acc = accumulators(params, update_lanes=update_lanes, accs_late=late)
     traffic = Traffic(acc, rng, weights, steps=9, ready=ready, idle=idle)
     traffic.run()
     groups = acc.sweep_groups
@@ -155,12 +168,12 @@ def test_sums_of_every_step(targets, lanes, update_lanes, ready, idle):
         cycles = [row[0] for row in sweep]
         assert cycles == list(range(cycles[0], cycles[0] + groups)), f"sweep {step} has a gap"
         if ready == 1.0:
-            assert cycles[0] == traffic.swaps[step] + sweep_cycles(params, groups)
+            assert cycles[0] + late == traffic.swaps[step] + sweep_cycles(params, groups)
         assert [row[1] for row in sweep] == list(range(groups))
-        assert [row[4] for row in sweep] == [0] * (groups - 1) + [1]
-        assert {row[5] for row in sweep} == {step % 3 == 2}
+        assert [row[2] for row in sweep] == [0] * (groups - 1) + [1]
+        assert {row[3] for row in sweep} == {step % 3 == 2}
         sums = [sum(weights[target][source] for source in events) for target in range(targets)]
-        found = [0 if row[3] else value for row in sweep for value in list(row[2])]
+        found = [value for cycle in cycles for value in traffic.accs[cycle + late]]
         assert found[:targets] == sums, f"step {step}: {events}"
 
 

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from spikeloom.hw.accumulators import most_late_cycles
 from spikeloom.hw.delayed_array import DelayedArray
 
 from .drivers import coin
@@ -21,7 +22,9 @@ def check(rng, *, sources, max_delay, weight_bits, shape, **run):
         lanes=shape[1],
         input_max=8,
     )
-    array = DelayedArray(params, rows, update_lanes=shape[2])
+    most = most_late_cycles(params, -(-params.targets // shape[2]))
+    late = rng.choice([0, most, rng.randint(0, most)])
+    array = DelayedArray(params, rows, update_lanes=shape[2], accs_late=late)
     steps = random_steps(rng, sources, count=rng.choice([3, 9, 14]))
     samples = [steps, random_steps(rng, sources, count=4), [[]] * (max_delay + 2)]
     found = Run(array, samples, **run)

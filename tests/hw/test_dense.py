@@ -3,6 +3,8 @@
 import random
 
 import pytest
+from amaranth import Const
+from spikeloom.hw.accumulators import most_late_cycles
 from spikeloom.hw.dense import DenseArray
 
 from .drivers import Bench, coin, token
@@ -17,7 +19,7 @@ class Run:
         self.array, self.samples = array, samples
         self.steps = [step for sample in samples for step in sample]
         self.bench = Bench(array)
-        self.taken, self.starts, self.sweep = [], [], []
+        self.taken, self.starts, self.sweep, self.accs = [], [], [], {}
         rng = random.Random(seed)
 
         async def be_ready(ctx):
@@ -33,12 +35,16 @@ class Run:
                 await ctx.tick()
 
         ports = array.sweep
-        values = (ports.group, ports.accs, ports.zero, ports.final, ports.last)
         watches = [
-            self.bench.watch(ports.strobe, values, self.sweep.append),
+            self.bench.watch(ports.strobe, (ports.group, ports.final, ports.last), self.sweep.append),
+            self.bench.watch(Const(1), (ports.accs, ports.zero), self.note_accs),
             self.bench.watch(array.start, (), self.starts.append),
         ]
         self.bench.run(send, background=[*watches, be_ready], limit_cycles=limit_cycles)
+
+    def note_accs(self, row):
+        cycle, accs, zero = row
+        self.accs[cycle] = [0] * len(accs) if zero else list(accs)
 
     def tokens(self):
         for sample in self.samples:
@@ -55,9 +61,10 @@ class Run:
         for step, last in enumerate(lasts):
             rows = self.sweep[step * groups : (step + 1) * groups]
             assert [row[1] for row in rows] == list(range(groups))
-            assert [row[4] for row in rows] == [0] * (groups - 1) + [1]
-            assert {row[5] for row in rows} == {last}
-            values = [0 if row[3] else value for row in rows for value in list(row[2])]
+            assert [row[2] for row in rows] == [0] * (groups - 1) + [1]
+            assert {row[3] for row in rows} == {last}
+            late = self.array.accumulators.accs_late
+            values = [value for row in rows for value in self.accs[row[0] + late]]
             yield values[: self.array.params.targets]
 
 
@@ -73,7 +80,9 @@ def check(rng, *, sources, targets, lanes, update_lanes, weight_bits, **run):
     array, weights = random_array(
         rng, sources=sources, targets=targets, lanes=lanes, weight_bits=weight_bits, input_max=8
     )
-    dense = DenseArray(array, weight_rows(weights, array), update_lanes=update_lanes)
+    most = most_late_cycles(array, -(-targets // update_lanes))
+    late = rng.choice([0, most, rng.randint(0, most)])
+    dense = DenseArray(array, weight_rows(weights, array), update_lanes=update_lanes, accs_late=late)
     found = list(Run(dense, [steps], **run).sums())
     for step, events in enumerate(steps):
         expected = [sum(weights[target][source] for source in events) for target in range(targets)]

@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 import pytest
-from spikeloom.hw.lif import LifCore, update_latency
+from spikeloom.hw.lif import LifCore, accs_slack_cycles, update_latency
 from spikeloom.hw.params import LATE_RESETS, Compare, DecayParams, Fire, NeuronParams, Reset, Rounding
 from spikeloom.sim.golden.neuron import initial_state, neuron_arrays, step
 
@@ -73,30 +73,35 @@ def tally_range(params, bits):
     return -(1 << (params.state_bits + bits - 1)), (1 << (params.state_bits + bits - 1)) - 1
 
 
+def garbage(core, rng):
+    return {"accs": [rng.choice([-1, 0]) for _ in range(core.lanes)], "zero": rng.getrandbits(1)}
+
+
 def run(core, accs, zero, rng, *, wait):
     """Sweep all steps with garbage in between; cycles of the strobes, updates as dicts, saturations."""
     bench = Bench(core)
     strobes, updates, saturations = [], [], []
+    way = [garbage(core, rng) for _ in range(core.accs_late)]
+
+    async def cycle(ctx, fields, late):
+        """A cycle; what comes with the accumulators is on its way for `accs_late` more."""
+        way.append(late)
+        for port, value in (fields | way.pop(0)).items():
+            ctx.set(getattr(core.sweep, port), value)
+        return (await ctx.tick().sample(bench.cycle))[-1]
 
     async def sweep(ctx):
         for sample, t in np.ndindex(SAMPLES, STEPS):
             for g in range(core.groups):
                 lanes = accs[sample, t, g * core.lanes :][: core.lanes].tolist()
                 final, last = g == core.groups - 1, t == STEPS - 1
-                fields = {"group": g, "zero": zero[sample, t], "final": final, "last": last}
-                for port, value in {"strobe": 1, **fields}.items():
-                    ctx.set(getattr(core.sweep, port), int(value))
-                ctx.set(core.sweep.accs, lanes)
-                _, _, cycle = await ctx.tick().sample(bench.cycle)
-                strobes.append(cycle)
-            ctx.set(core.sweep.strobe, 0)
+                fields = {"strobe": 1, "group": g, "final": final, "last": last}
+                strobes.append(await cycle(ctx, fields, {"accs": lanes, "zero": int(zero[sample, t])}))
             for _ in range(core.gap_cycles - core.groups + wait()):
-                for port in ("group", "zero", "final", "last"):
-                    ctx.set(getattr(core.sweep, port), rng.getrandbits(8))
-                ctx.set(core.sweep.accs, [rng.choice([-1, 0]) for _ in range(core.lanes)])
-                await ctx.tick()
+                fields = {port: rng.getrandbits(8) for port in ("group", "final", "last")}
+                await cycle(ctx, {"strobe": 0, **fields}, garbage(core, rng))
         for _ in range(core.latency + 8):
-            await ctx.tick()
+            await cycle(ctx, {"strobe": 0}, garbage(core, rng))
 
     ports = [name for name in core.update.signature.members if name != "strobe"]
     values = [getattr(core.update, name) for name in ports]
@@ -110,7 +115,8 @@ def run(core, accs, zero, rng, *, wait):
 
 def check(params, lanes, tally_bits, seed, *, wait=lambda: 0):
     rng = random.Random(seed)
-    core = LifCore(params, lanes=lanes, tally_bits=tally_bits, count_saturations=True)
+    late = rng.randint(0, 5)
+    core = LifCore(params, lanes=lanes, tally_bits=tally_bits, count_saturations=True, accs_late=late)
     accs, zero = random_inputs(rng, params, lanes)
     strobes, updates, saturations = run(core, accs, zero, rng, wait=wait)
     assert [update["cycle"] for update in updates] == [cycle + core.latency for cycle in strobes]
@@ -204,10 +210,10 @@ CURRENT = {"synapse": decays(3000), "synapse_bits": 14, "bias": 3, "leak": 2, "v
     ("kind", "cycles"),
     [
         ({}, 3),
-        ({"membrane": decays(4096), "reset": Reset.VALUE}, 6),
-        ({"membrane": decays(4096), "reset": Reset.SUBTRACT}, 6),
-        ({"membrane": decays(3840), "reset": Reset.VALUE}, 8),
-        ({"membrane": decays((3686,) * 4), "reset": Reset.VALUE}, 9),
+        ({"membrane": decays(4096), "reset": Reset.VALUE}, 5),
+        ({"membrane": decays(4096), "reset": Reset.SUBTRACT}, 5),
+        ({"membrane": decays(3840), "reset": Reset.VALUE}, 7),
+        ({"membrane": decays((3686,) * 4), "reset": Reset.VALUE}, 8),
         ({"membrane": decays(3686), "reset": Reset.VALUE, **CURRENT}, 13),
         ({"membrane": decays(4096), "reset": Reset.SUBTRACT, "compare": Compare.GE, "spike_bits": 4}, 12),
     ],
@@ -216,6 +222,25 @@ def test_latencies_that_the_documentation_names(kind, cycles):
     """docs/blocks/lif-core.md."""
     params = NeuronParams(neurons=4, acc_bits=10, state_bits=16, frac_bits=4, threshold=5, **kind)
     assert update_latency(params, lanes=1) == cycles
+
+
+@pytest.mark.parametrize(
+    ("kind", "cycles"),
+    [
+        ({}, 1),
+        ({"membrane": decays(3840), "reset": Reset.VALUE}, 3),
+        ({"membrane": decays(3840), "reset": Reset.VALUE, "bias": 7}, 2),
+        ({"membrane": decays(3686), "reset": Reset.VALUE, **CURRENT, "bias": 0}, 4),
+    ],
+)
+def test_accumulators_may_come_late(kind, cycles):
+    """By what it takes to read the state and to decay it."""
+    params = NeuronParams(neurons=4, acc_bits=10, state_bits=16, frac_bits=4, threshold=5, **kind)
+    assert accs_slack_cycles(params, lanes=1, most=9) == cycles
+    assert accs_slack_cycles(params, lanes=1, most=1) == 1
+    latency = update_latency(params, lanes=1)
+    late = [update_latency(params, lanes=1, accs_late=cycles + k) for k in range(3)]
+    assert late == [latency, latency + 1, latency + 2]
 
 
 def test_state_in_block_ram_takes_a_cycle_more():
