@@ -107,21 +107,24 @@ class DelayedArray(wiring.Component):
         clearing = Signal(init=1)  # some are left; a register, for the clock rate
         blocked = Signal()  # a tick is on its way or its sweep still reads
         taking = Signal()
+        final = Signal(init=groups == 1)  # `group` is the last; a register, as the stream waits for it
         m.d.comb += [
             taking.eq(self.events.valid & ~clearing & ~(token.tick & blocked)),
             access.add.eq(taking & ~token.tick),
             access.tick.eq(taking & token.tick),
             access.clear.eq(clearing),
-            access.final.eq(group == groups - 1),
+            access.final.eq(final),
             access.last.eq(token.last),
             access.group.eq(group),
             access.slot.eq(slot),
-            self.events.ready.eq(~clearing & ~(token.tick & blocked) & access.final),
+            self.events.ready.eq(~clearing & ~(token.tick & blocked) & final),
         ]
         if self.params.value_bits:
             m.d.comb += access.value.eq(token.value)
         with m.If(taking | access.clear):
-            m.d.sync += group.eq(Mux(access.final, 0, group + 1))
+            m.d.sync += group.eq(Mux(final, 0, group + 1))
+            if groups > 1:
+                m.d.sync += final.eq(group == groups - 2)
         with m.If(self.accumulators.free):
             m.d.sync += blocked.eq(0)
         with m.If((access.tick | access.clear) & access.final):
