@@ -127,7 +127,8 @@ class Serialiser(wiring.Component):
     def latency_cycles(cls, *, groups: int, lanes: int, spike_bits: int = 1) -> int:
         """Cycles from a strobe to its first token on `out`, when nothing waits."""
         queue = DeepFifo if cls.deep_queue(groups) else Fifo
-        scan = len(part_sizes(lanes)) * LaneScan.LATENCY_CYCLES
+        levels = len(part_sizes(lanes))
+        scan = levels * LaneScan.LATENCY_CYCLES + (levels - 1) * OutStage.LATENCY_CYCLES
         counts = 1 + OutStage.LATENCY_CYCLES + CountDown.LATENCY_CYCLES if spike_bits > 1 else 0
         return cls.PUSH_CYCLES + queue.LATENCY_CYCLES + scan + counts
 
@@ -195,16 +196,18 @@ class Serialiser(wiring.Component):
             m.d.comb += first.single.eq(Cat(first.counts[k] == 1 for k in range(self.lanes)))
         found: Any = stream.Signature(group.layout()).create()
         m.d.comb += [found.payload.eq(first), found.valid.eq(queue.r_rdy), queue.r_en.eq(found.ready)]
+        # a stage behind each but the last, or a handshake would go through all of the scan
         for size in part_sizes(self.lanes):
             m.submodules[f"scan_{size}"] = scan = LaneScan(group, size)
             wiring.connect(m, found, scan.i)
             group, found = scan.part, scan.o
+            if size > 1 or self.spike_bits > 1:
+                m.submodules[f"stage_{size}"] = stage = OutStage(group.layout())
+                wiring.connect(m, found, stage.i)
+                found = stage.o
         if self.spike_bits > 1:
-            # a stage between them, or a handshake would go through all of the scan
-            m.submodules.lanes = stage = OutStage(group.layout())
             m.submodules.count_down = count_down = CountDown(group)
-            wiring.connect(m, found, stage.i)
-            wiring.connect(m, stage.o, count_down.i)
+            wiring.connect(m, found, count_down.i)
             found = count_down.o
         return found
 

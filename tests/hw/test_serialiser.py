@@ -162,7 +162,7 @@ def test_only_the_last_step(neurons, lanes, value):
 
 @pytest.mark.parametrize("only_last", [False, True])
 @pytest.mark.parametrize(
-    ("neurons", "lanes", "latency"), [(10, 1, 4), (10, 4, 4), (40, 10, 5), (64, 16, 5), (120, 40, 6)]
+    ("neurons", "lanes", "latency"), [(10, 1, 4), (10, 4, 4), (40, 10, 6), (64, 16, 6), (120, 40, 8)]
 )
 def test_latency_and_rate(neurons, lanes, latency, only_last):
     """The first token of a sweep of full masks after `latency`, then a token a cycle."""
