@@ -28,12 +28,30 @@ _MULTIPLIERS = [
 ]
 
 
+_TILE_CELLS = 8
+"""Logic cells of a tile, which have one clock enable and one set or reset."""
+_FLIP_FLOPS = (
+    *("$_DFF_?_", "$_DFFE_?P_", "$_DFF_?P?_", "$_DFFE_?P?P_"),
+    *("$_SDFF_?P?_", "$_SDFFCE_?P?P_"),
+)
+# Enables and resets of less than a tile become logic in front of the flip-flops: placing them takes tiles
+# apart, and where a flip-flop has its cell's LUT to itself the logic is free.
+_CONTROLS = (
+    f"dfflegalize {' '.join(f'-cell {kind} 0' for kind in _FLIP_FLOPS)} -cell $_DLATCH_?_ x"
+    f" -mince {_TILE_CELLS} -minsrst {_TILE_CELLS}"
+)
+
+
 def _synth(options: SynthOptions) -> list[str]:
     speed = _SPEEDS[options.device.name.removeprefix("iCE40")[:2]]
-    synth = f"synth_ice40 -device {speed} -top {options.top} -json {options.netlist}"
-    if not (options.device.dsps and options.multipliers):
-        return [synth]
-    return [f"hierarchy -top {options.top}", *_MULTIPLIERS, synth]
+    synth = f"synth_ice40 -device {speed} -top {options.top}"
+    multipliers = options.device.dsps and options.multipliers
+    return [
+        *([f"hierarchy -top {options.top}", *_MULTIPLIERS] if multipliers else []),
+        f"{synth} -run begin:map_ffs",
+        _CONTROLS,
+        f"{synth} -json {options.netlist} -run map_ffs:",
+    ]
 
 
 def logic_cells(module: Mapping[str, Any]) -> Iterator[str]:
