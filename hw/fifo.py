@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from amaranth import Module, Mux, Signal, Value, unsigned
+from amaranth import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -104,12 +104,20 @@ class Fifo(wiring.Component):
         """
         room = 1 << self.address_bits
         low, late = Signal(3), Signal.like(words)
-        m.d.sync += [low.eq(low + put - take), late.eq(words)]
+        m.d.sync += [low.eq(_counted(low, put, take)), late.eq(words)]
         if room < 8:
             return low == 1, lambda more: low == room + more
         high, near = Signal(), Signal()
         m.d.sync += [high.eq(late[2:].any()), near.eq(late[-1] | late[2:-1].all())]
         return (low == 1) & ~high, lambda more: near & (low == more % 8)
+
+
+def _counted(low: Signal, put: Value, take: Value) -> Value:
+    """``low + put - take`` modulo 8, without a chain of carries behind `put` and `take`."""
+    one, two, four = low
+    more = Cat(~one, two ^ one, four ^ (one & two))
+    less = Cat(~one, ~(two ^ one), ~(four ^ (one | two)))
+    return Mux(take, Mux(put, low, less), Mux(put, more, low))
 
 
 class DeepFifo(Fifo):
