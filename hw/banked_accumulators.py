@@ -245,15 +245,16 @@ class BankedAccumulators(wiring.Component):
 
     @staticmethod
     def _gated(m: Module, reads: list[Signal], drops: list[Value], name: str) -> list[Signal]:
-        """Words of the banks, a register each, 0 where a bank's is of no use: its reset, no gates.
+        """Words of the banks, a register each, 0 where a bank's is of no use.
 
-        `drops` says so of the word that is read in the next cycle.
+        `drops` says so of the word that is read in the next cycle. A gate a bit, not the registers' reset: so
+        many resets are hard to place together, and placing then takes minutes.
         """
         words = []
         for k, (read, drop) in enumerate(zip(reads, drops, strict=True)):
             clear = Signal(name=f"{name}_clear_{k}")
             word = Signal(len(read), name=f"{name}_{k}", reset_less=True)
-            m.d.sync += [clear.eq(drop), word.eq(Mux(clear, 0, read))]
+            m.d.sync += [clear.eq(drop), word.eq(read & ~clear.replicate(len(read)))]
             words.append(word)
         return words
 
