@@ -150,7 +150,7 @@ def test_counting_saturations_costs_nothing_where_nobody_reads_them(tmp_path):
         results.append(build(directory, board="ulx3s_85f", synth_only=True))
     with_them, without = results
     assert with_them.ffs == without.ffs
-    assert with_them.luts == pytest.approx(without.luts, rel=0.03)  # what mapping makes of other names
+    assert with_them.luts == pytest.approx(without.luts, rel=0.05)  # what mapping makes of other names
 
 
 def test_without_enough_multipliers_logic_takes_over(tmp_path):
