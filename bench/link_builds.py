@@ -29,7 +29,7 @@ __all__ = ["main"]
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "digits"
 BOARDS = ("ulx3s_12f", "colorlight_5a75b", "ecpix5_85f", "icebreaker", "ice40_hx8k_evn", "tang_nano_9k")
 BOARDS += ("tang_primer_20k",)
-LANES: dict[str, int | str] = {"icebreaker": 2, "ice40_hx8k_evn": 4}  # of small boards
+LANES: dict[str, int | str] = {"icebreaker": 2, "ice40_hx8k_evn": 4, "tang_nano_9k": 8}  # of small boards
 SAMPLES = 60
 
 

@@ -40,10 +40,14 @@ def _pll_clocks(module: Mapping[str, Any], board: Board) -> str:
     )
 
 
+_PLACER = ("--placer-heap-cell-placement-timeout", "1000")
+"""A cell is given up after (number of cells)^2 / 1000 tries; nextpnr's own 8 in place of 1000 is long."""
+
+
 def _place_options(board: Board) -> list[str]:
     return [
         *("--device", board.package, "--vopt", f"family={_chip(board.device)}", "--vopt", "cst=top.cst"),
-        *("--json", "top.json", "--write", "routed.json"),
+        *("--json", "top.json", *_PLACER, "--write", "routed.json"),
     ]
 
 
