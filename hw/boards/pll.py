@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from .device import Device, Family
 
 __all__ = ["BESIDE_MHZ", "Pll", "choose_pll"]
 
+_Range = tuple[float, float]
+_Limits = tuple[_Range, _Range, _Range]
 # Limits in MHz, of the phase detector, the oscillator and the output.
 _ICE40 = ((10.0, 133.0), (533.0, 1066.0), (16.0, 275.0))  # Lattice FPGA-DS-02029, FPGA-TN-02052
 _ECP5 = ((3.125, 400.0), (400.0, 800.0), (10.0, 400.0))  # Lattice FPGA-DS-02012
@@ -79,7 +82,7 @@ def _within(limits: tuple[float, float], *values: float) -> bool:
     return all(limits[0] <= value <= limits[1] for value in values)
 
 
-def _middle(oscillator: tuple[float, float], made_mhz: float, ratios: Iterable[int]) -> int | None:
+def _middle(oscillator: tuple[float, float], made_mhz: float, ratios: Sequence[int]) -> int | None:
     """The ratio to the output that puts the oscillator nearest to the middle of its range."""
     within = [ratio for ratio in ratios if _within(oscillator, made_mhz * ratio)]
     return min(within, key=lambda ratio: abs(made_mhz * ratio - sum(oscillator) / 2), default=None)
@@ -102,29 +105,27 @@ def _ice40_settings(device: Device, input_mhz: float) -> Iterator[Pll]:
 
 
 def _ecp5_settings(device: Device, input_mhz: float) -> Iterator[Pll]:
-    detector, oscillator, output = _ECP5
-    for divided in range(1, 129):
-        compared = input_mhz / divided
-        for times in range(1, 81):
-            made = compared * times
-            if not (_within(detector, compared) and _within(output, made)):
-                continue
-            ratio = _middle(oscillator, made, range(1, 129))
-            if ratio is not None:
-                settings = {"CLKI_DIV": divided, "CLKFB_DIV": times, "CLKOP_DIV": ratio}
-                yield Pll(input_mhz=input_mhz, output_mhz=made, cell="EHXPLLL", settings=settings)
+    for made, divided, times, ratio in _ratios(input_mhz, _ECP5, (128, 80), range(1, 129)):
+        settings = {"CLKI_DIV": divided, "CLKFB_DIV": times, "CLKOP_DIV": ratio}
+        yield Pll(input_mhz=input_mhz, output_mhz=made, cell="EHXPLLL", settings=settings)
 
 
 def _gowin_settings(device: Device, input_mhz: float) -> Iterator[Pll]:
-    detector, oscillator, output = _GOWIN[device.name]
-    for divided in range(1, 65):
+    for made, divided, times, ratio in _ratios(input_mhz, _GOWIN[device.name], (64, 64), _GOWIN_RATIOS):
+        # the dividers count from 0
+        settings = {"IDIV_SEL": divided - 1, "FBDIV_SEL": times - 1, "ODIV_SEL": ratio}
+        yield Pll(input_mhz=input_mhz, output_mhz=made, cell="rPLL", settings=settings)
+
+
+def _ratios(
+    input_mhz: float, limits: _Limits, most: tuple[int, int], ratios: Sequence[int]
+) -> Iterator[tuple[float, int, int, int]]:
+    """Output, divider of the input, multiplier and `_middle` ratio of a PLL whose feedback is its output."""
+    detector, oscillator, output = limits
+    for divided, times in product(range(1, most[0] + 1), range(1, most[1] + 1)):
         compared = input_mhz / divided
-        for times in range(1, 65):
-            made = compared * times
-            if not (_within(detector, compared) and _within(output, made)):
-                continue
-            ratio = _middle(oscillator, made, _GOWIN_RATIOS)
+        made = compared * times
+        if _within(detector, compared) and _within(output, made):
+            ratio = _middle(oscillator, made, ratios)
             if ratio is not None:
-                # the dividers count from 0
-                settings = {"IDIV_SEL": divided - 1, "FBDIV_SEL": times - 1, "ODIV_SEL": ratio}
-                yield Pll(input_mhz=input_mhz, output_mhz=made, cell="rPLL", settings=settings)
+                yield made, divided, times, ratio
