@@ -12,6 +12,7 @@ import numpy as np
 
 from ..hw.expander import QUEUE_CYCLES, ROOM_CYCLES, decode_cycles, expander_depth
 from ..hw.params import CoreParams, LinkParams
+from ..hw.row_walk import TICK_CYCLES
 
 __all__ = ["NEVER", "DensePort", "ExpanderPort", "Port", "core_port", "event_cycles", "link_cycles"]
 
@@ -82,7 +83,7 @@ class ExpanderPort:
         """Cycle in which the step's tick is taken."""
         self.done = np.maximum.reduce([offered, self.done + 1, self.reads[:, 0] + ROOM_CYCLES])
         read = self._read(self.done, np.ones(len(offered), bool))
-        self.free = self.ticked = np.maximum(read + 1, self.tick_free)
+        self.free = self.ticked = np.maximum(read + TICK_CYCLES, self.tick_free)
         return self.done
 
     def _read(self, taken: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..hw.fifo import Fifo
-from ..hw.step_queue import StepQueue
+from ..hw.step_queue import queue_kind
 from .cycle_ports import NEVER, Port
 
 __all__ = ["Branch", "Entry", "FanBranch", "MergedEntry", "QueueBranch", "QueueTimes", "StageTimes"]
@@ -68,6 +68,8 @@ class QueueTimes:
 
     def __init__(self, samples: int, tokens: int, *, depth: int, recurrent: bool):
         self.places = Fifo.places(depth)
+        self.latency = queue_kind(depth).LATENCY_CYCLES
+        self.behind = self.latency - 1  # registers behind the memory
         self.recurrent = recurrent
         self.rows = np.arange(samples)
         self.visible = np.full((samples, tokens + 1), NEVER, np.int64)
@@ -79,7 +81,7 @@ class QueueTimes:
         """Cycle in which the queue takes a token."""
         taken = np.maximum(offered, self.room())
         rows, places = self.rows[mask], self.written[mask]
-        self.visible[rows, places] = taken[mask] + StepQueue.LATENCY_CYCLES
+        self.visible[rows, places] = taken[mask] + self.latency
         self.written = self.written + mask
         return taken
 
@@ -88,10 +90,10 @@ class QueueTimes:
         return self._left_memory(self.written - self.places) + 2
 
     def _left_memory(self, place: np.ndarray) -> np.ndarray:
-        """Cycle in which a token went from the memory into the register behind it."""
-        came = self.visible[self.rows, np.maximum(place, 0)] - StepQueue.LATENCY_CYCLES + 1
-        freed = self.read[self.rows, np.maximum(place - 1, 0)]
-        left = np.where(place > 0, np.maximum(came, freed), came)
+        """Cycle in which a token went from the memory into the registers behind it."""
+        came = self.visible[self.rows, np.maximum(place, 0)] - self.latency + 1
+        freed = self.read[self.rows, np.maximum(place - self.behind, 0)]
+        left = np.where(place >= self.behind, np.maximum(came, freed), came)
         return np.where(place >= 0, left, NEVER)
 
     def oldest(self) -> np.ndarray:

@@ -18,7 +18,7 @@ from .fifo import Fifo
 from .out_stage import OutStage
 from .params import CoreParams
 from .row_decode import decode_event, start_layout
-from .row_walk import RowWalk
+from .row_walk import RowWalk, walk_layout, walk_start
 from .signatures import event_layout, event_stream, row_stream
 from .staged import Pipeline, Staged
 
@@ -96,7 +96,8 @@ class Expander(wiring.Component):
         m = Module()
         layout = start_layout(self.core)
         m.submodules.queue = queue = Fifo(width=layout.size, depth=self.depth)
-        m.submodules.stage = stage = OutStage(layout)  # or the walk's handshake would go through the queue
+        # or the walk's handshake would go through the queue
+        m.submodules.stage = stage = OutStage(walk_layout(self.core))
         m.submodules.walk = walk = RowWalk(self.core)
         token = self.events.payload
         fields, _ = decode_fields(Pipeline(m), self.core, self.channels_last, token.index)
@@ -117,7 +118,7 @@ class Expander(wiring.Component):
             m.d.comb += [start.columns.eq(0), start.lines.eq(0)]
         m.d.comb += [queue.w_en.eq(control[0]), queue.w_data.eq(start)]
         m.d.comb += [
-            stage.i.payload.eq(data.View(layout, queue.r_data)),
+            stage.i.payload.eq(walk_start(self.core, data.View(layout, queue.r_data))),
             stage.i.valid.eq(queue.r_rdy),
             queue.r_en.eq(stage.i.ready),
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -21,6 +21,11 @@ class Fifo(wiring.Component):
     w_data, w_en, w_rdy : write `w_data` in a cycle with `w_en` and `w_rdy`, which knows of words that were
         taken a cycle late
     r_data, r_en, r_rdy : `r_data` is the oldest word while `r_rdy`; `r_en` takes it
+
+    Parameters
+    ----------
+    never_full : bool
+        Whoever writes knows that there is room: `w_rdy` is always high, and nothing waits for it.
     """
 
     LATENCY_CYCLES = 2
@@ -32,8 +37,9 @@ class Fifo(wiring.Component):
     r_en: Signal
     r_rdy: Signal
 
-    def __init__(self, *, width: int, depth: int):
+    def __init__(self, *, width: int, depth: int, never_full: bool = False):
         self.width = width
+        self.never_full = never_full
         self.address_bits = self.places(depth).bit_length() - 1
         super().__init__(
             {
@@ -64,24 +70,33 @@ class Fifo(wiring.Component):
         write, read = storage.write_port(), storage.read_port()
         there, take = Signal(), Signal()
         m.d.comb += take.eq(there & (~self.r_rdy | self.r_en))
-        self._control(m, write, read, there, take)
+        self._one_memory(m, write, read, there, take)
         m.d.comb += [read.en.eq(take), self.r_data.eq(read.data)]
         m.d.sync += self.r_rdy.eq(there | (self.r_rdy & ~self.r_en))
         return m
 
-    def _control(self, m: Module, write: Any, read: Any, there: Signal, take: Value) -> None:
-        """Places of the memory: `there` says whether there is a word, `take` takes it."""
+    def _one_memory(self, m: Module, write: Any, read: Any, there: Signal, take: Value) -> None:
+        """`_control` of the ports of a memory that holds all words."""
+        put, write_place, read_place = self._control(m, there, take)
+        m.d.comb += [
+            write.addr.eq(write_place),
+            write.data.eq(self.w_data),
+            write.en.eq(put),
+            read.addr.eq(read_place),
+        ]
+
+    def _control(self, m: Module, there: Signal, take: Value) -> tuple[Signal, Value, Value]:
+        """Places of the memory: `there` says whether there is a word, `take` takes it.
+
+        Returns whether a word is written, where to, and the place of the oldest.
+        """
         bits = self.address_bits
         # places, with a bit that tells a full memory from an empty one
         produce, consume = Signal(bits + 1), Signal(bits + 1)
         full, put = Signal(), Signal()  # full: as far as was known a cycle ago
         m.d.comb += [
-            self.w_rdy.eq(~full),
-            put.eq(self.w_en & ~full),
-            write.addr.eq(produce[:bits]),
-            write.data.eq(self.w_data),
-            write.en.eq(put),
-            read.addr.eq(consume[:bits]),
+            self.w_rdy.eq(Const(1) if self.never_full else ~full),
+            put.eq(self.w_en & self.w_rdy),
         ]
         one, above = self._words(m, (produce - consume)[: bits + 1], put, take)
         m.d.sync += [
@@ -92,6 +107,7 @@ class Fifo(wiring.Component):
             m.d.sync += produce.eq(produce + 1)
         with m.If(take):
             m.d.sync += consume.eq(consume + 1)
+        return put, produce[:bits], consume[:bits]
 
     def _words(
         self, m: Module, words: Value, put: Signal, take: Value
@@ -150,7 +166,7 @@ class DeepFifo(Fifo):
         write, read = storage.write_port(), storage.read_port()
         there, take, room = Signal(), Signal(), Signal()
         m.d.comb += take.eq(there & room)
-        self._control(m, write, read, there, take)
+        self._one_memory(m, write, read, there, take)
         word = Signal(self.width, reset_less=True)  # nothing before it: it can be the RAM's own register
         taken: Value = take
         for cycle in range(1, self._READ_CYCLES + 1):

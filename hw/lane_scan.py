@@ -32,7 +32,8 @@ class LaneGroup:
     """What a level takes: `lanes` neighbours of a population whose highest index is `highest`.
 
     `unit` divides the index of its first lane, which is kept in units. A `whole` group may have a tick behind
-    its lanes; a part is either lanes or a tick, and `end` where nothing of its whole group follows.
+    its lanes; a part is either lanes or a tick, and `end` where nothing of its whole group follows. Which
+    parts of a whole group send something, and whether but one does, may be `known`: `find_parts` found it.
     """
 
     lanes: int
@@ -41,10 +42,16 @@ class LaneGroup:
     value: Shape | None
     spike_bits: int
     whole: bool = True
+    known: bool = False
 
     def part(self, lanes: int) -> LaneGroup:
         """What a level sends that splits it into so many lanes."""
-        return replace(self, lanes=lanes, unit=min(self.unit, lanes), whole=False)
+        return replace(self, lanes=lanes, unit=min(self.unit, lanes), whole=False, known=False)
+
+    @property
+    def part_lanes(self) -> int:
+        """Lanes of the parts that the first level makes of it."""
+        return part_sizes(self.lanes)[0]
 
     def entry(self) -> dict[str, Any]:
         """Fields: base, mask (lanes that send), tick (final of a whole group), last, end of a part, and
@@ -68,8 +75,14 @@ class LaneGroup:
         the next level sends it as one part.
         """
         single = {"single": self.lanes} if self.spike_bits > 1 else {}
-        alone = {} if self.whole or self.lanes == 1 else {"alone": 1}
-        return data.StructLayout(self.entry() | single | alone)
+        alone = {} if self.lanes == 1 or (self.whole and not self.known) else {"alone": 1}
+        sending = {"sending": -(-self.lanes // self.part_lanes) + 1} if self.known else {}
+        return data.StructLayout(self.entry() | single | alone | sending)
+
+    def find_parts(self, m: Module, payload: Any) -> None:
+        """Drive what is `known` of the whole group `payload`."""
+        sending = _sending(self, self.part_lanes, payload)
+        m.d.comb += [payload.sending.eq(sending), payload.alone.eq(~_without_lowest(sending).any())]
 
 
 class LaneScan(wiring.Component):
@@ -100,7 +113,7 @@ class LaneScan(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         group = self.i.payload
-        sending = self._sending(group)
+        sending = group.sending if self.group.known else _sending(self.group, self.part.lanes, group)
         held = Signal(self.group.layout(), reset_less=True)
         number = Signal(range(self.parts), reset_less=True)
         rest = Signal(len(sending), reset_less=True)  # of `sending`, what is behind the part under way
@@ -108,8 +121,10 @@ class LaneScan(wiring.Component):
         finish = Signal(init=1)  # nothing of the group is left behind it, or there is no group
         m.d.comb += [self.i.ready.eq(finish & (~live | self.o.ready)), self.o.valid.eq(live)]
         ahead = Mux(finish, sending, rest)
-        if self.group.whole:
+        if self.group.whole and not self.group.known:
             alone = ~self.i.valid | ~_without_lowest(sending).any()
+        elif self.group.whole:
+            alone = ~self.i.valid | group.alone
         else:
             alone = ~self.i.valid | group.alone | group.tick
         with m.If(~live | self.o.ready):
@@ -135,12 +150,6 @@ class LaneScan(wiring.Component):
             self.o.payload.end.eq(finish & (Const(1) if whole else held.end)),
         ]
         return m
-
-    def _sending(self, group: Any) -> Value:
-        """The parts that have a lane that sends, and the tick of a whole group."""
-        lanes = self.part.lanes
-        parts = [group.mask[k * lanes : (k + 1) * lanes].any() for k in range(self.parts)]
-        return Cat(*parts, *([group.final] if self.group.whole else []))
 
     def _alone(self, group: Any) -> Value:
         """Of each part, whether at most one part of the next level sends something."""
@@ -212,6 +221,12 @@ class CountDown(wiring.Component):
             m.d.sync += stored.eq(lane)
         m.d.comb += [held.eq(stored), held.end.eq(finish & stored.end)]
         return m
+
+
+def _sending(group: LaneGroup, lanes: int, payload: Any) -> Value:
+    """The parts of so many lanes that have one that sends, and the tick of a whole group."""
+    parts = [payload.mask[k : k + lanes].any() for k in range(0, group.lanes, lanes)]
+    return Cat(*parts, *([payload.final] if group.whole else []))
 
 
 def _lowest(mask: Value) -> Value:

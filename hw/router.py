@@ -19,7 +19,7 @@ from .signatures import event_layout, out_layout
 from .step_merge import StepMerge
 from .step_queue import StepQueue
 
-__all__ = ["OUTPUT", "connect_cores", "needs_queue", "queue_steps"]
+__all__ = ["OUTPUT", "connect_cores", "follows", "needs_queue", "queue_steps"]
 
 OUTPUT = -1
 """Consumer number of the accelerator's output."""
@@ -37,6 +37,21 @@ def queue_steps(number: int, link: LinkParams) -> int:
     follows from it) before the delayed step t.
     """
     return 2 if link.recurrent and link.source < number else 1
+
+
+def follows(params: AcceleratorParams, number: int, link: LinkParams) -> bool:
+    """Whether the source of a recurrent link into core `number` sends a step only behind that core's.
+
+    Then all that the core has of the step before is taken, and the link's queue always has room: so no
+    handshake goes from it through a multicast into the source.
+    """
+    if not link.recurrent or link.source < number:
+        return False
+    behind = {number}  # cores that wait, in every step, for the tick of core `number`
+    for core in range(number + 1, link.source + 1):
+        if any(other.source in behind and not other.recurrent for other in params.links(core)):
+            behind.add(core)
+    return link.source in behind
 
 
 def connect_cores(m: Module, params: AcceleratorParams, source: Any, cores: list[Any]) -> Any:
@@ -117,6 +132,7 @@ def _link(m: Module, params: AcceleratorParams, number: int, place: int, link: L
             events=params.step_events(link.source),
             recurrent=link.recurrent,
             steps=queue_steps(number, link),
+            never_full=follows(params, number, link),
         )
         wiring.connect(m, tap, queue.i)
         tap = queue.o

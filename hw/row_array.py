@@ -19,7 +19,15 @@ from .signatures import row_stream, sweep_signature
 from .staged import held
 from .weight_memory import WeightMemory
 
-__all__ = ["RowArray"]
+__all__ = ["RowArray", "weights_in_block_ram"]
+
+_LUT_ROWS = 16  # as many as a LUT has words
+_LUT_BITS = 1 << 12  # fewer are not worth a block RAM's width
+
+
+def weights_in_block_ram(core: CoreParams) -> bool:
+    """Whether weights are block RAM where LUTs would cost less, but limit the clock."""
+    return core.rows > _LUT_ROWS and core.rows * core.array.row_bits >= _LUT_BITS
 
 
 class RowArray(wiring.Component):
@@ -56,7 +64,11 @@ class RowArray(wiring.Component):
         listed = core.listed_rows
         weights = [word & ((1 << array.row_bits) - 1) for word in rows[:listed]]
         self.memory = WeightMemory(
-            [*weights, *rows[listed:]], count=core.rows, row_bits=array.row_bits, store=array.store
+            [*weights, *rows[listed:]],
+            count=core.rows,
+            row_bits=array.row_bits,
+            store=array.store,
+            block_ram=weights_in_block_ram(core),
         )
         groups = [word >> array.row_bits for word in rows[:listed]]
         self.groups: WeightMemory | None = None
@@ -136,10 +148,12 @@ class RowArray(wiring.Component):
     def _addends(self, m: Module, row: Any) -> Value:
         """Weights of `row`, times the event's value where there is one, `ROW_CYCLES` after its control."""
         array = self.core.array
-        behind = 0 if array.value_bits else 1  # registers between block RAM and adders
+        # registers between block RAM, which stands in few columns of the device, and adders or multipliers
+        behind = 1 if array.value_bits else 2
         late = ROW_CYCLES - WeightMemory.READ_CYCLES - behind
         m.d.comb += self.memory.address.eq(held(m, row.row, late, "address"))
+        weights = held(m, self.memory.row, behind, "weights")
         if not array.value_bits:
-            return held(m, self.memory.row, behind, "weights")
-        value = held(m, row.value, late + WeightMemory.READ_CYCLES, "value")
-        return multiply_row(m, self.memory.row, value, array)
+            return weights
+        value = held(m, row.value, late + WeightMemory.READ_CYCLES + behind, "value")
+        return multiply_row(m, weights, value, array)

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from amaranth import Array, Const, Module, Mux, Signal, Value
-from amaranth.lib import stream, wiring
+from amaranth import Array, Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .params import CoreParams
 from .row_decode import start_layout, walks
 from .signatures import row_stream
 
-__all__ = ["RowWalk"]
+__all__ = ["TICK_CYCLES", "RowWalk", "walk_layout", "walk_start"]
+
+TICK_CYCLES = 2  # that a tick occupies the walk, at least
+
+
+def walk_layout(core: CoreParams) -> data.StructLayout:
+    """What the walk takes: a start, whether its first row goes at once, and whether it has but one."""
+    return data.StructLayout({**start_layout(core).members, "goes": 1, "single": 1})
+
+
+def walk_start(core: CoreParams, start: Any) -> Any:
+    """What the walk takes of `start`, found a cycle before so that the walk need not."""
+    many_words = _of(start.link, [walk.words > 1 for walk in walks(core)])
+    many = ~start.none & (start.tick | many_words | start.columns.any() | start.lines.any())
+    return data.View(walk_layout(core), Cat(start, ~start.none & ~start.tick, ~many))
+
+
+def _of(link: Value, values: Sequence[int]) -> Value:
+    """Constant of the link."""
+    if len(set(values)) == 1:
+        return Const(values[0], max(1, int(values[0]).bit_length()))
+    return Array(Const(value) for value in values)[link]
 
 
 class RowWalk(wiring.Component):
@@ -20,15 +42,15 @@ class RowWalk(wiring.Component):
 
     Streams
     -------
-    starts : in, `start_layout(core)`
+    starts : in, `walk_layout(core)`, made of a start by `walk_start`
     rows : out, `row_stream(core.rows, groups, core.array.value_bits)`
 
-    Port `hold`, in: no tick may be offered in the next cycle; none ever is right behind another. So a tick
-    that cannot go is not seen on `rows`, whose handshake need not look at what it offers.
+    Port `hold`, in: no tick may be offered in the next cycle. A tick waits for that, a cycle at least, unseen
+    on `rows`, whose handshake need not look at what it offers.
     Port `rest`, in: after a reset, nothing may be taken yet.
 
     The first row of an event is offered a cycle after its start was taken; the next start is taken with the
-    last row. An event without taps and a tick take a cycle; their `columns` and `lines` are 0.
+    last row. An event without taps takes a cycle, a tick two; their `columns` and `lines` are 0.
 
     Everything that decides on the next row is a register: how many words, columns and lines are left, 0 or 1,
     and whether the row is the event's last.
@@ -47,7 +69,7 @@ class RowWalk(wiring.Component):
         self.more_words = [walk.words - 1 for walk in self.walks]
         super().__init__(
             {
-                "starts": In(stream.Signature(start_layout(core))),
+                "starts": In(stream.Signature(walk_layout(core))),
                 "rows": Out(row_stream(core.rows, core.array.groups, core.array.value_bits)),
                 "hold": In(1),
                 "rest": In(1),
@@ -59,21 +81,18 @@ class RowWalk(wiring.Component):
         start = self.starts.payload
         now = Signal(start_layout(self.core), reset_less=True)
         valid, finish, load = Signal(), Signal(), Signal()
-        waits = Signal()  # a tick, for `hold` to end
+        waits = Signal()  # a tick, a cycle and for `hold` to end
         move = ~valid | self.rows.ready
         m.d.comb += [load.eq(finish & move), self.starts.ready.eq(load), self.rows.valid.eq(valid)]
         m.d.comb += [self.rows.payload[name].eq(now[name]) for name in self.rows.payload.shape().members]
-        words = _Left(self._of(start.link, self.more_words), "words")
+        words = _Left(_of(start.link, self.more_words), "words")
         columns, lines = _Left(start.columns, "columns"), _Left(start.lines, "lines")
-        single = start.none | (words.first_none & columns.first_none & lines.first_none)
-        hold = self.hold | (valid & now.tick)
-        held = start.tick & hold
         with m.If(load):
             m.d.sync += [
-                now.eq(start),
-                valid.eq(self.starts.valid & ~start.none & ~held),
-                waits.eq(self.starts.valid & held),
-                finish.eq(~self.starts.valid | Mux(start.tick, ~hold, single)),
+                now.eq(data.View(now.shape(), Value.cast(start)[: now.shape().size])),
+                valid.eq(self.starts.valid & start.goes),
+                waits.eq(self.starts.valid & start.tick),
+                finish.eq(~self.starts.valid | start.single),
             ]
             m.d.sync += [*words.begin(), *columns.begin(), *lines.begin()]
         with m.Elif(waits):
@@ -122,13 +141,7 @@ class RowWalk(wiring.Component):
 
     def _step(self, kind: str, place: int, link: Value, width: int) -> Value:
         """What an address grows by, modulo its width."""
-        return self._of(link, [getattr(walk, kind)[place] % (1 << width) for walk in self.walks])
-
-    def _of(self, link: Value, values: list[int]) -> Value:
-        """Constant of the link."""
-        if len(set(values)) == 1:
-            return Const(values[0], max(1, values[0].bit_length()))
-        return Array(Const(value) for value in values)[link]
+        return _of(link, [getattr(walk, kind)[place] % (1 << width) for walk in self.walks])
 
 
 class _Left:

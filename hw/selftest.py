@@ -12,11 +12,12 @@ from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .fifo import Fifo
+from .kinds import WeightStore
 from .params import bits_for_unsigned
+from .weight_memory import WeightMemory
 
 __all__ = [
     "SIGNATURE_BITS",
@@ -83,9 +84,14 @@ class TokenPlayer(wiring.Component):
     Streams
     -------
     out : out, words of `width` bits
+
+    Ports
+    -----
+    start : in, nothing is sent before it is high
     """
 
     out: Any
+    start: Signal
 
     _DEPTH = 16
 
@@ -94,34 +100,36 @@ class TokenPlayer(wiring.Component):
             raise ValueError(f"Self-test tokens must fit in {width} bits")
         self.tokens = tuple(tokens)
         self.width = width
-        super().__init__({"out": Out(stream.Signature(unsigned(width)))})
+        start: Any = In(1, init=1)  # pyright: ignore[reportCallIssue]
+        super().__init__({"out": Out(stream.Signature(unsigned(width))), "start": start})
 
     def elaborate(self, platform):
         m = Module()
         # One word that is never played: the complement of the first, so that no bit of the memory is
         # constant and synthesis cannot remove what depends on it from the accelerator.
         rows = [*self.tokens, self.tokens[0] ^ ((1 << self.width) - 1)]
-        # In a block RAM even if it is small: as LUTs, its multiplexers would limit the clock.
-        m.submodules.rom = rom = Memory(
-            shape=unsigned(self.width), depth=len(rows), init=rows, attrs={"rom_style": "block"}
+        # In block RAM even if it is small: as LUTs, its multiplexers would limit the clock.
+        late = WeightMemory.late_cycles(len(rows), self.width, WeightStore.INITIALISED)
+        m.submodules.rom = rom = WeightMemory(
+            rows, count=len(rows), row_bits=self.width, late=late, block_ram=True
         )
         m.submodules.fifo = fifo = Fifo(width=self.width, depth=self._DEPTH)
-        read = rom.read_port()
 
         # Every stage is a register, so that the player never limits the clock of what it tests.
-        room, fetched, arrived, taken = Signal(), Signal(), Signal(), Signal()
+        room, taken = Signal(), Signal()
         held = Signal(range(self._DEPTH + 1))  # tokens on their way or in the FIFO, two cycles ago
         address = Signal(range(len(self.tokens)))
-        word = Signal(self.width, reset_less=True)  # can be the RAM's own output register
-        m.d.comb += read.addr.eq(address)
+        m.d.comb += rom.address.eq(address)
         m.d.sync += [
             taken.eq(fifo.r_rdy & fifo.r_en),
             held.eq(held + room - taken),
-            room.eq(held < self._DEPTH - 2),
-            fetched.eq(room),
-            arrived.eq(fetched),
-            word.eq(read.data),
+            room.eq(self.start & (held < self._DEPTH - 2)),
         ]
+        fetched = room
+        for cycle in range(WeightMemory.READ_CYCLES + late):
+            register = Signal(name=f"fetched_{cycle}")
+            m.d.sync += register.eq(fetched)
+            fetched = register
         end = Signal(init=len(self.tokens) == 1)  # the address is that of the last token
         with m.If(room):
             m.d.sync += [
@@ -129,8 +137,8 @@ class TokenPlayer(wiring.Component):
                 end.eq(address == len(self.tokens) - 2 if len(self.tokens) > 1 else 1),
             ]
         m.d.comb += [
-            fifo.w_data.eq(word),
-            fifo.w_en.eq(arrived),
+            fifo.w_data.eq(rom.row),
+            fifo.w_en.eq(fetched),
             self.out.payload.eq(fifo.r_data),
             self.out.valid.eq(fifo.r_rdy),
             fifo.r_en.eq(self.out.ready),
@@ -217,16 +225,19 @@ class SelfTest(wiring.Component):
 
     Ports
     -----
+    start : in, see `TokenPlayer`
     passed, failed : out, see `SignatureChecker`
     """
 
+    start: Signal
     passed: Signal
     failed: Signal
 
     def __init__(self, accelerator: Any, params: SelfTestParams):
         self.accelerator = accelerator
         self.params = params
-        super().__init__({"passed": Out(1), "failed": Out(1)})
+        start: Any = In(1, init=1)  # pyright: ignore[reportCallIssue]
+        super().__init__({"start": start, "passed": Out(1), "failed": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
@@ -239,6 +250,7 @@ class SelfTest(wiring.Component):
             timeout_cycles=self.params.timeout_cycles,
         )
         m.d.comb += [
+            player.start.eq(self.start),
             Value.cast(events.payload).eq(player.out.payload),
             events.valid.eq(player.out.valid),
             player.out.ready.eq(events.ready),

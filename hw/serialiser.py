@@ -5,6 +5,7 @@ A group without spikes costs no cycle; so a silent population costs one cycle a 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value
@@ -119,6 +120,11 @@ class Serialiser(wiring.Component):
         return groups > cls.DEEP_GROUPS
 
     @classmethod
+    def staged_queue(cls, groups: int, lanes: int) -> bool:
+        """Whether an output stage stands behind the queue: both it and the scan have a lot to do then."""
+        return cls.deep_queue(groups) and len(part_sizes(lanes)) > 1
+
+    @classmethod
     def queue_words(cls, groups: int) -> int:
         """Groups that the queue holds, with so many a sweep."""
         return Fifo.places(max(2, (cls.DEEP_SWEEPS if cls.deep_queue(groups) else cls.SWEEPS) * groups))
@@ -129,6 +135,7 @@ class Serialiser(wiring.Component):
         queue = DeepFifo if cls.deep_queue(groups) else Fifo
         levels = len(part_sizes(lanes))
         scan = levels * LaneScan.LATENCY_CYCLES + (levels - 1) * OutStage.LATENCY_CYCLES
+        scan += OutStage.LATENCY_CYCLES if cls.staged_queue(groups, lanes) else 0
         counts = 1 + OutStage.LATENCY_CYCLES + CountDown.LATENCY_CYCLES if spike_bits > 1 else 0
         return cls.PUSH_CYCLES + queue.LATENCY_CYCLES + scan + counts
 
@@ -189,13 +196,18 @@ class Serialiser(wiring.Component):
 
     def _scan(self, m: Module, queue: Fifo) -> Any:
         """Stream of lanes and ticks, one a cycle, from the oldest group on."""
-        group = self.lane_group
+        group = replace(self.lane_group, known=self.staged_queue(self.groups, self.lanes))
         first = Signal(group.layout())
         m.d.comb += Value.cast(first)[: self.entry.size].eq(queue.r_data)
         if self.spike_bits > 1:
             m.d.comb += first.single.eq(Cat(first.counts[k] == 1 for k in range(self.lanes)))
         found: Any = stream.Signature(group.layout()).create()
         m.d.comb += [found.payload.eq(first), found.valid.eq(queue.r_rdy), queue.r_en.eq(found.ready)]
+        if group.known:
+            group.find_parts(m, first)
+            m.submodules.queue_stage = stage = OutStage(group.layout())
+            wiring.connect(m, found, stage.i)
+            found = stage.o
         # a stage behind each but the last, or a handshake would go through all of the scan
         for size in part_sizes(self.lanes):
             m.submodules[f"scan_{size}"] = scan = LaneScan(group, size)

@@ -59,9 +59,11 @@ class StateStore(wiring.Component):
             held = Signal(name=f"zero_{cycle}")
             m.d.sync += held.eq(zero)
             zero = held
-        m.d.sync += self.r_data.eq(read)
+        data = Signal(self.width, reset_less=True)  # `zero` alone, a register, clears it
+        m.d.sync += data.eq(read)
         with m.If(zero):
-            m.d.sync += self.r_data.eq(0)
+            m.d.sync += data.eq(0)
+        m.d.comb += self.r_data.eq(data)
         return m
 
     def _registers(self, m: Module) -> Value:

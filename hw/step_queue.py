@@ -13,9 +13,10 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .banked_fifo import BankedFifo
 from .fifo import Fifo
 
-__all__ = ["StepQueue", "queue_depth"]
+__all__ = ["StepQueue", "queue_depth", "queue_kind"]
 
 
 def queue_depth(events: int, steps: int) -> int:
@@ -26,6 +27,11 @@ def queue_depth(events: int, steps: int) -> int:
     return max(4, steps * (events + 1))
 
 
+def queue_kind(depth: int) -> type[Fifo]:
+    """FIFO that a step queue of `depth` tokens is made of."""
+    return BankedFifo if BankedFifo.fits(depth) else Fifo
+
+
 class StepQueue(wiring.Component):
     """FIFO of all that a population can send in `steps` time steps, ticks included.
 
@@ -34,29 +40,44 @@ class StepQueue(wiring.Component):
     i : in, events or values, `layout`; in the last step of a sample all its tokens are marked `last`
     o : out, the same
 
-    A token leaves `LATENCY_CYCLES` after it came, at the earliest.
+    A token leaves `latency` cycles after it came, at the earliest: 2, or with 18 to 129 tokens 3.
 
     Parameters
     ----------
     events : int
         Most events, or values, of a step.
+    never_full : bool
+        All tokens of a step are taken before its source sends the next step's: `i.ready` is always high.
     """
-
-    LATENCY_CYCLES = Fifo.LATENCY_CYCLES
 
     i: Any
     o: Any
 
-    def __init__(self, layout: data.StructLayout, *, events: int, recurrent: bool = False, steps: int = 1):
+    def __init__(
+        self,
+        layout: data.StructLayout,
+        *,
+        events: int,
+        recurrent: bool = False,
+        steps: int = 1,
+        never_full: bool = False,
+    ):
         self.layout = layout
+        self.never_full = never_full
         self.events = events
         self.recurrent = recurrent
         self.depth = queue_depth(events, steps)
         super().__init__({"i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout))})
 
+    @property
+    def latency(self) -> int:
+        """Cycles from a token to the same at `o`, when nothing waits."""
+        return queue_kind(self.depth).LATENCY_CYCLES
+
     def elaborate(self, platform):
         m = Module()
-        m.submodules.fifo = fifo = Fifo(width=self.layout.size, depth=self.depth)
+        kind = queue_kind(self.depth)
+        m.submodules.fifo = fifo = kind(width=self.layout.size, depth=self.depth, never_full=self.never_full)
         token = self.i.payload
         stored = Signal(self.layout)
         drop = self.recurrent & token.last & ~token.tick

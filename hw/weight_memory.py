@@ -28,6 +28,8 @@ class WeightMemory(wiring.Component):
     ----------
     late : int
         Cycles that the row may come later, for the choice of a bank: `late_cycles` is what it takes.
+    block_ram : bool
+        Whether it is block RAM even where LUTs would cost less: several levels of them are slow.
     """
 
     READ_CYCLES = 2
@@ -43,6 +45,7 @@ class WeightMemory(wiring.Component):
         row_bits: int,
         store: WeightStore = WeightStore.INITIALISED,
         late: int = 0,
+        block_ram: bool = False,
     ):
         assert not late or store is WeightStore.INITIALISED, "the load bus counts on `READ_CYCLES`"
         if len(rows) != count:
@@ -50,6 +53,7 @@ class WeightMemory(wiring.Component):
         self.rows = rows
         self.row_bits = row_bits
         self.late = late
+        self.attributes = {"ram_style": "block"} if block_ram else {}
         self.loaded: LoadedMemory | None = None
         if store is not WeightStore.INITIALISED:
             shape = LoadedShape(name="weights", rows=count, bits=row_bits)
@@ -83,7 +87,9 @@ class WeightMemory(wiring.Component):
 
     def _bank(self, rows: Sequence[int]) -> Memory:
         # depth 2 at least: a memory of one word has no address
-        return Memory(shape=unsigned(self.row_bits), depth=max(2, len(rows)), init=rows)
+        return Memory(
+            shape=unsigned(self.row_bits), depth=max(2, len(rows)), init=rows, attrs=self.attributes
+        )
 
 
 assert WeightMemory.READ_CYCLES == LoadedMemory.READ_CYCLES

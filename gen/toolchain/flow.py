@@ -54,6 +54,8 @@ class Flow:
     place_options, pack_options : callable
         Command line for a board: netlist ``top.json`` to `routed`, `routed` to `bitstream`.
     routed, bitstream : str
+    placers : tuple of tuple of str
+        Further options of `place_options`, of each placer that is tried.
     ram_shapes : tuple of (int, int)
         Words and bits of a block RAM, for memories that are better sliced (memory_slices.py); empty: Yosys
         shapes all of them.
@@ -75,6 +77,7 @@ class Flow:
     packer: Tool
     pack_options: Callable[[Board], list[str]]
     bitstream: str
+    placers: tuple[tuple[str, ...], ...] = ((),)
     ram_shapes: tuple[tuple[int, int], ...] = ()
     pll_clocks: Callable[[Mapping[str, Any], Board], str] | None = None
     count_luts: Callable[[Mapping[str, Any]], int] | None = None

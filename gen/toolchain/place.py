@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ...hw.boards.board import Board
 from ..errors import UserError
 from .flow import Flow
 from .flows import FLOWS
-from .process import OnLine, Tool, ToolRun, run_tool
+from .process import OnLine, Tool, ToolRun, run_tool, run_tools
 from .resources import Resources
 from .timing import CriticalPath, read_critical_paths, slowest
 
 __all__ = ["Placement", "pack", "place_and_route", "read_report"]
 
 REPORT = "nextpnr.json"
+LOG = "nextpnr.log"
 CLOCKS = "top.sdc"
+NETLIST = "top.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +35,8 @@ class Placement:
     ----------
     fmax_mhz : mapping of str to float
         Highest frequency of each clock.
+    reserve : float
+        The same beside what was asked of it, of the clock with the least of that.
     resources : Resources
         Everything in use, also what packing and routing added.
     utilisation : mapping of str to (int, int)
@@ -39,6 +46,7 @@ class Placement:
     """
 
     fmax_mhz: Mapping[str, float]
+    reserve: float
     resources: Resources
     utilisation: Mapping[str, tuple[int, int]]
     critical_paths: Mapping[str, CriticalPath]
@@ -52,7 +60,9 @@ class Placement:
 def place_and_route(
     board: Board, *, cwd: Path, synthesised: Resources, seed: int = 1, on_line: OnLine | None = None
 ) -> Placement:
-    """Place and route ``top.json`` in the folder `cwd` on `board`.
+    """Place and route ``top.json`` in the folder `cwd` on `board`, with the placer that makes it fastest.
+
+    Several placers run side by side.
 
     A clock that is too slow is not an error here: the caller compares `Placement.fmax_mhz`.
 
@@ -78,10 +88,36 @@ def place_and_route(
         "--timing-allow-fail",
         *_clock_options(board, cwd),
     ]
-    run = run_tool(flow.placer, options, cwd=cwd, step="place and route", on_line=on_line)
-    (cwd / "nextpnr.log").write_text(run.output, encoding="utf-8")
-    _check(flow.placer, run, "place and route", cwd / flow.routed, cwd / REPORT)
-    return read_report(cwd / REPORT, flow=flow, synthesised=synthesised)
+    with _folders(cwd, flow) as folders:
+        asked = [([*options, *placer], folder) for placer, folder in zip(flow.placers, folders, strict=True)]
+        runs = run_tools(flow.placer, asked, step="place and route", on_line=on_line)
+        ended = [pair for pair in zip(folders, runs, strict=True) if not pair[1].returncode]
+        placed: list[tuple[Placement, Path]] = []
+        for folder, run in ended or [(folders[-1], runs[-1])]:
+            (folder / LOG).write_text(run.output, encoding="utf-8")
+            _check(flow.placer, run, "place and route", folder / flow.routed, folder / REPORT)
+            placed.append((read_report(folder / REPORT, flow=flow, synthesised=synthesised), folder))
+        best, folder = max(placed, key=lambda pair: pair[0].reserve)
+        for name in (flow.routed, REPORT, LOG):
+            (folder / name).replace(cwd / name)
+    with (cwd / LOG).open("a", encoding="utf-8") as log:
+        log.writelines(f"Another placer stopped: {run.error}\n" for run in runs if run.returncode)
+    return best
+
+
+@contextmanager
+def _folders(cwd: Path, flow: Flow) -> Iterator[list[Path]]:
+    """A folder for each placer, with what it reads: `cwd` itself where there is one."""
+    if len(flow.placers) == 1:
+        yield [cwd]
+        return
+    with ExitStack() as stack:
+        folders = [Path(stack.enter_context(TemporaryDirectory(dir=cwd))) for _ in flow.placers]
+        for folder in folders:
+            for name in (NETLIST, flow.constraints, CLOCKS):
+                if (cwd / name).exists():
+                    shutil.copy(cwd / name, folder)
+        yield folders
 
 
 def _clock_options(board: Board, cwd: Path) -> list[str]:
@@ -90,7 +126,7 @@ def _clock_options(board: Board, cwd: Path) -> list[str]:
     asked = [] if board.pll is None and flow.pll_clocks is None else ["--freq", f"{board.design_mhz:g}"]
     if board.pll is None or flow.pll_clocks is None:
         return asked
-    module = json.loads((cwd / "top.json").read_text(encoding="utf-8"))["modules"]["top"]
+    module = json.loads((cwd / NETLIST).read_text(encoding="utf-8"))["modules"]["top"]
     (cwd / CLOCKS).write_text(flow.pll_clocks(module, board), encoding="utf-8")
     return [*asked, "--sdc", CLOCKS]
 
@@ -145,6 +181,9 @@ def _placement(report: Mapping[str, Any], flow: Flow, synthesised: Resources) ->
     }
     return Placement(
         fmax_mhz={clock: float(entry["achieved"]) for clock, entry in report["fmax"].items()},
+        reserve=min(
+            (entry["achieved"] / entry["constraint"] for entry in report["fmax"].values()), default=1.0
+        ),
         resources=Resources(**{**asdict(synthesised), **found}),
         utilisation=utilisation,
         critical_paths=read_critical_paths(report["critical_paths"]),

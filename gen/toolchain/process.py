@@ -1,4 +1,4 @@
-"""Run one tool that came as a Python package, in a child process of its own.
+"""Run tools that came as Python packages, each in a child process of its own.
 
 A tool in a child can crash, fill the log or be interrupted without harm to its caller. There is no
 time limit; an exception in the caller (an interrupt above all) ends the tool and what it started.
@@ -12,14 +12,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
 from ..errors import MissingTool, UserError
 
-__all__ = ["OnLine", "Tool", "ToolRun", "require", "run_tool", "tool_version"]
+__all__ = ["OnLine", "Tool", "ToolRun", "require", "run_tool", "run_tools", "tool_version"]
 
 OnLine = Callable[[str], None]
 
@@ -96,33 +97,53 @@ def require(tool: Tool, *, step: str) -> None:
 def run_tool(
     tool: Tool, arguments: Sequence[str], *, cwd: Path, step: str, on_line: OnLine | None = None
 ) -> ToolRun:
-    """Run `tool` in the folder `cwd` until it ends.
+    """Run `tool` in the folder `cwd` until it ends: `run_tools` of one."""
+    return run_tools(tool, [(arguments, cwd)], step=step, on_line=on_line)[0]
+
+
+def run_tools(
+    tool: Tool, runs: Sequence[tuple[Sequence[str], Path]], *, step: str, on_line: OnLine | None = None
+) -> list[ToolRun]:
+    """Run `tool` several times side by side until all have ended.
 
     Parameters
     ----------
-    arguments : sequence of str
-        File names must be relative to `cwd`: the WebAssembly tools cannot open absolute
-        paths under the system's temporary folder.
+    runs : sequence of (sequence of str, Path)
+        Arguments and folder of each. File names must be relative to the folder: the WebAssembly
+        tools cannot open absolute paths under the system's temporary folder.
     step : str
         What the tool is for, as error messages name it.
     on_line : callable, optional
-        Called with every line of output as it comes.
+        Called with every line of output as it comes, in a thread of its own for each run.
+
+    Returns
+    -------
+    list of ToolRun
 
     Raises
     ------
     MissingTool
         The tool is not installed.
     UserError
-        `cwd` is not a folder.
+        A folder is none.
     """
     require(tool, step=step)
-    if not cwd.is_dir():
-        raise UserError(f"{step}: {cwd} is not a folder")
+    for _, cwd in runs:
+        if not cwd.is_dir():
+            raise UserError(f"{step}: {cwd} is not a folder")
+    # an exception ends the children first, whose readers then end too
+    with ThreadPoolExecutor(len(runs)) as pool, contextlib.ExitStack() as stack:
+        children = [stack.enter_context(_ended(_start(tool, *run))) for run in runs]
+        finished = [pool.submit(_finish, tool, child, on_line) for child in children]
+        for run in as_completed(finished):
+            run.result()
+        return [run.result() for run in finished]
+
+
+def _start(tool: Tool, arguments: Sequence[str], cwd: Path) -> subprocess.Popen[str]:
     # -P: the folder holds a user's files, none of which may be imported instead of the tool.
-    command = [sys.executable, "-P", "-c", _DIE_WITH_PARENT + tool.code, *arguments]
-    started = time.monotonic()
-    child = subprocess.Popen(
-        command,
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", _DIE_WITH_PARENT + tool.code, *arguments],
         cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -131,13 +152,15 @@ def run_tool(
         errors="replace",
         start_new_session=True,
     )
-    with _ended(child):
-        output = _read(child, on_line)
-        returncode = child.wait()
+
+
+def _finish(tool: Tool, child: subprocess.Popen[str], on_line: OnLine | None) -> ToolRun:
+    started = time.monotonic()
+    output = _read(child, on_line)
     return ToolRun(
         tool=tool.name,
         version=tool_version(tool.distribution),
-        returncode=returncode,
+        returncode=child.wait(),
         output=output,
         wall_s=time.monotonic() - started,
     )
@@ -153,9 +176,9 @@ def _read(child: subprocess.Popen[str], on_line: OnLine | None) -> str:
 
 
 @contextlib.contextmanager
-def _ended(child: subprocess.Popen[str]):
+def _ended(child: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
     try:
-        yield
+        yield child
     finally:
         if child.poll() is None:
             _kill_group(child)

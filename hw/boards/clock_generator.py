@@ -4,15 +4,45 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import ClockDomain, Const, Instance, Module, Signal
+from amaranth import ClockDomain, Const, Instance, Module, Signal, Value
 from amaranth.lib import io, wiring
 from amaranth.lib.cdc import ResetSynchronizer
+from amaranth.lib.wiring import Out
 
 from .pll import Pll
 
-__all__ = ["ClockGenerator"]
+__all__ = ["ClockGenerator", "PinClock"]
 
 _ICE40_RAM_US = 15  # five times what was seen; amaranth's own reset of these devices takes as long
+
+
+class PinClock(wiring.Component):
+    """Drives a clock domain from the platform's clock pin; for iCE40, whose flip-flops start as configured.
+
+    Parameters
+    ----------
+    domain : ClockDomain
+    clock_mhz : float
+
+    Ports
+    -----
+    ready : out, block RAMs can be read
+    """
+
+    ready: Signal
+
+    def __init__(self, domain: Any, *, clock_mhz: float):
+        self.domain = domain
+        self.clock_mhz = clock_mhz
+        super().__init__({"ready": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        pins = platform.request(platform.default_clk, dir="-")
+        m.submodules.pin = pin = io.Buffer(io.Direction.Input, pins)
+        m.d.comb += self.domain.clk.eq(pin.i)
+        m.d.comb += self.ready.eq(_settled(m, pin.i, Const(1), self.clock_mhz))
+        return m
 
 
 class ClockGenerator(wiring.Component):
@@ -27,12 +57,18 @@ class ClockGenerator(wiring.Component):
     domain : ClockDomain
     beside : ClockDomain, optional
         Another one, of `Pll.beside_mhz`, with the same reset.
+
+    Ports
+    -----
+    ready : out, the PLL is locked, and block RAMs can be read
     """
+
+    ready: Signal
 
     def __init__(self, pll: Pll, domain: Any, *, beside: Any = None):
         self.pll = pll
         self.domain, self.beside = domain, beside
-        super().__init__({})
+        super().__init__({"ready": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
@@ -47,21 +83,13 @@ class ClockGenerator(wiring.Component):
                 m.d.comb += self.beside.clk.eq(pin.i)
             make = {"EHXPLLL": self._ecp5, "rPLL": self._gowin}.get(self.pll.cell, self._core)
             m.submodules.pll = make(pin.i, clock, locked)
-        ready = self._settled(m, clock, locked) if self.pll.cell.startswith("SB_") else locked
+        if self.pll.cell.startswith("SB_"):
+            locked = _settled(m, clock, locked, self.pll.output_mhz)
+        m.d.comb += self.ready.eq(locked)
         for domain in (self.domain, self.beside):
             if domain is not None and domain.rst is not None:
-                m.submodules[f"reset_{domain.name}"] = ResetSynchronizer(~ready, domain=domain.name)
+                m.submodules[f"reset_{domain.name}"] = ResetSynchronizer(~locked, domain=domain.name)
         return m
-
-    def _settled(self, m: Module, clock: Signal, locked: Signal) -> Signal:
-        """Locked for as long as block RAMs of an iCE40 may read as zeros after configuration."""
-        cycles = round(_ICE40_RAM_US * self.pll.output_mhz)
-        count, ready = Signal(range(cycles + 1)), Signal()
-        settling: Any = ClockDomain("settling", local=True, async_reset=True)
-        m.domains += settling
-        m.d.comb += [settling.clk.eq(clock), settling.rst.eq(~locked)]
-        m.d.settling += [ready.eq(count == cycles), count.eq(count + (count != cycles))]
-        return ready
 
     def _pad(self, pin: Any, clock: Signal, locked: Signal) -> Instance:
         common = {**self._divisors(), "i_PACKAGEPIN": pin, "o_LOCK": locked}
@@ -154,3 +182,14 @@ class ClockGenerator(wiring.Component):
             o_CLKOUT=clock,
             o_LOCK=locked,
         )
+
+
+def _settled(m: Module, clock: Value, locked: Value, clock_mhz: float) -> Signal:
+    """Locked for as long as block RAMs of an iCE40 may read as zeros after configuration."""
+    cycles = round(_ICE40_RAM_US * clock_mhz)
+    count, ready = Signal(range(cycles + 1)), Signal()
+    settling: Any = ClockDomain("settling", local=True, async_reset=True)
+    m.domains += settling
+    m.d.comb += [settling.clk.eq(clock), settling.rst.eq(~locked)]
+    m.d.settling += [ready.eq(count == cycles), count.eq(count + (count != cycles))]
+    return ready

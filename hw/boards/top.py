@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from amaranth import ClockDomain, Elaboratable, Module, Signal, Value
+from amaranth import ClockDomain, Const, Elaboratable, Module, Signal, Value
 from amaranth.build import Attrs, Pins, Resource, Subsignal
 from amaranth.build.res import ResourceError
 from amaranth.lib import io
@@ -15,7 +15,8 @@ from ..link.spi_link import SpiLink
 from ..link.uart_link import UartLink
 from ..selftest import SelfTest
 from .board import Board
-from .clock_generator import ClockGenerator
+from .clock_generator import ClockGenerator, PinClock
+from .device import Family
 from .lights import StatusLights
 
 __all__ = ["BoardTop", "LinkTop"]
@@ -37,8 +38,10 @@ class BoardTop(Elaboratable):
 
     def elaborate(self, platform):
         m = Module()
-        _clock(m, self.board)
         m.submodules.selftest = self.selftest
+        m.d.comb += self.selftest.start.eq(
+            _clock(m, self.board, reset_less=self.board.family is Family.ICE40)
+        )
         passed, failed = self.selftest.passed, self.selftest.failed
         _show(m, self.board, platform, passed, failed, clock_mhz=self.board.design_mhz)
         return m
@@ -96,16 +99,26 @@ def _spi_resource(board: Board) -> Resource:
     return Resource(SPI, 0, *signals, _LEVELS[board.family])
 
 
-def _clock(m: Module, board: Board, *, split: bool = False) -> None:
-    """The PLL where there is one, for all or (`split`) the accelerator; else the platform gives a clock."""
+def _clock(m: Module, board: Board, *, split: bool = False, reset_less: bool = False) -> Value:
+    """The PLL where there is one, for all or (`split`) the accelerator; else the pin, or the platform's own.
+
+    A domain without a reset has no gate for it in the enables of an iCE40's flip-flops, whose resets they
+    gate. Then nothing may be asked of the design before the value returned, that the clock is steady.
+    """
     if split:
         assert board.pll is not None  # without one there is nothing to cross
         sync, inner = ClockDomain("sync"), ClockDomain(ACCELERATOR_DOMAIN, reset_less=True)
         m.domains += [sync, inner]
-        m.submodules.clock = ClockGenerator(board.pll, inner, beside=sync)
-    elif board.pll is not None:
-        m.domains.sync = sync = ClockDomain()
-        m.submodules.clock = ClockGenerator(board.pll, sync)
+        m.submodules.clock = clock = ClockGenerator(board.pll, inner, beside=sync)
+        return clock.ready
+    if board.pll is None and not reset_less:
+        return Const(1)  # the platform makes a domain
+    m.domains.sync = sync = ClockDomain(reset_less=reset_less)
+    if board.pll is None:
+        m.submodules.clock = clock = PinClock(sync, clock_mhz=board.clock_mhz)
+    else:
+        m.submodules.clock = clock = ClockGenerator(board.pll, sync)
+    return clock.ready
 
 
 def _show(m: Module, board: Board, platform, passed: Value, failed: Value, *, clock_mhz: float) -> None:

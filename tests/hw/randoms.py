@@ -212,14 +212,24 @@ def random_shape(rng, targets):
     return lanes, rng.choice([d for d in range(1, lanes + 1) if lanes % d == 0])
 
 
-def random_graph(rng, *, readout, input_max=2, debug=False, spike_bits=1, delays=False, input_values=False):
+def random_graph(
+    rng,
+    *,
+    readout,
+    input_max=2,
+    debug=False,
+    spike_bits=1,
+    delays=False,
+    input_values=False,
+    most_neurons=10,
+):
     """Cores joined at random: skips, slices of the input, recurrent links, cores that nobody listens to.
 
     `delays`: links of any kind may have delays too, and the input may come a second time. `spikes` reads any
     cores, `membrane` several analog ones, the others the last core. `input_values`: as of `random_chain`.
     """
     inputs, count = rng.randint(1, 9), rng.randint(1, 4)
-    sizes = [rng.randint(1, 10) for _ in range(count)]
+    sizes = [rng.randint(1, most_neurons) for _ in range(count)]
     outputs = random_outputs(rng, count, readout)
     silent = () if readout is ReadoutKind.SPIKES else outputs  # they feed nothing
     analog = readout is ReadoutKind.MEMBRANE or (readout is ReadoutKind.CLASS and rng.random() < 0.5)

@@ -125,6 +125,14 @@ def test_random_graphs(seed, readout):
         check_traffic(graph.params, x, run, golden)
 
 
+@pytest.mark.parametrize("seed", [16, 20, 29, 31, 32, 38, 46, 48, 52, 58])
+def test_random_graphs_of_larger_cores(seed):
+    """Step queues of several LUT RAMs, of links of all kinds; even seeds: nothing waits."""
+    rng = rng_of("larger", seed)
+    graph = random_graph(rng, readout=READOUTS[seed % 2], most_neurons=50)
+    check(graph, random_samples(rng, graph, samples=2, steps=5), seed=seed, pause=1000, **waits(rng, seed))
+
+
 def check_traffic(params, x, run, golden):
     """The router brings every event exactly once to each core that listens, and takes all it sends."""
     spikes = [golden.spikes.get(core.name) for core in params.cores]

@@ -7,6 +7,7 @@ import pytest
 from spikeloom.hw.expander import ROOM_CYCLES, Expander
 from spikeloom.hw.params import INPUT, ArrayParams, CoreParams, LinkParams, NeuronParams
 from spikeloom.hw.row_decode import SMALL_TABLE
+from spikeloom.hw.row_walk import TICK_CYCLES
 
 from .convolutions import conv_lanes, event_rows, random_conv
 from .drivers import Bench, coin, token
@@ -114,7 +115,7 @@ def test_rows_of_every_event(seed):
 
 
 def check_timing(expander, core, channels_last, tokens, taken, given):
-    """A FIFO of `depth`, passed in `latency`, and a walk that takes as many cycles as there are rows."""
+    """A FIFO of `depth`, passed in `latency`, and a walk of as many cycles as rows, for a tick two."""
     read = []
     free, at = 0, 0
     for number, sent in enumerate(tokens):
@@ -123,7 +124,8 @@ def check_timing(expander, core, channels_last, tokens, taken, given):
         assert taken[number] == max(offered, room)
         read.append(max(taken[number] + expander.latency, free))
         rows = 1 if sent["tick"] else len(list(expected_rows(core, channels_last, sent["index"])))
-        assert given[at : at + rows] == list(range(read[-1] + 1, read[-1] + 1 + rows))
+        first = read[-1] + (TICK_CYCLES if sent["tick"] else 1)
+        assert given[at : at + rows] == list(range(first, first + rows))
         at += rows
-        free = read[-1] + max(1, rows)
+        free = read[-1] + (TICK_CYCLES if sent["tick"] else max(1, rows))
     assert at == len(given)

@@ -4,11 +4,15 @@ import random
 
 import pytest
 from amaranth.sim import Simulator
+from spikeloom.hw.banked_fifo import BankedFifo
 from spikeloom.hw.fifo import DeepFifo, Fifo
 
 
-@pytest.mark.parametrize("kind", [Fifo, DeepFifo])
-@pytest.mark.parametrize("depth", [1, 2, 3, 4, 16, 17, 64])
+@pytest.mark.parametrize(
+    ("kind", "depth"),
+    [(kind, depth) for kind in (Fifo, DeepFifo) for depth in (1, 2, 3, 4, 16, 17, 64)]
+    + [(BankedFifo, depth) for depth in (18, 34, 65, 129)],
+)
 @pytest.mark.parametrize(("writing", "reading"), [(1.0, 1.0), (0.5, 0.5), (0.9, 0.2), (0.2, 0.9)])
 def test_equals_a_list(kind, depth, writing, reading):
     rng = random.Random(f"{depth} {writing}")

@@ -1,6 +1,7 @@
 """The spike router's parts: multicast, channel slice, step queue, step merge."""
 
 import random
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -8,12 +9,21 @@ from amaranth import signed
 from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.channel_slice import ChannelSlice
 from spikeloom.hw.multicast import Multicast
-from spikeloom.hw.params import AcceleratorParams, ArrayParams, CoreParams, LinkParams, NeuronParams
+from spikeloom.hw.params import (
+    AcceleratorParams,
+    ArrayParams,
+    CoreParams,
+    LinkParams,
+    NeuronParams,
+    ReadoutKind,
+)
+from spikeloom.hw.router import follows
 from spikeloom.hw.signatures import event_layout, value_layout
 from spikeloom.hw.step_merge import StepMerge
 from spikeloom.hw.step_queue import StepQueue
 
 from .drivers import Bench, coin, token
+from .randoms import random_graph
 from .runs import run_samples
 
 LATE = StepMerge.LATENCY_CYCLES
@@ -125,7 +135,7 @@ def test_channel_slice_renumbers_its_range(of, first, channels, stall):
 
 
 @pytest.mark.parametrize("waits", [0, 0.5])
-@pytest.mark.parametrize("channels", [1, 5])
+@pytest.mark.parametrize("channels", [1, 5, 20])
 def test_step_queue_carries_all(channels, waits):
     tokens = flat(random_steps(random.Random(channels), channels, 9))
     block = StepQueue(event_layout(channels), events=channels)
@@ -134,7 +144,7 @@ def test_step_queue_carries_all(channels, waits):
     )
     assert found == tokens
     if not waits:
-        assert sent[0][0] == taken[0][0] + StepQueue.LATENCY_CYCLES
+        assert sent[0][0] == taken[0][0] + block.latency
 
 
 @pytest.mark.parametrize("waits", [0, 0.5])
@@ -152,7 +162,7 @@ def test_recurrent_queue_is_a_step_late_and_forgets_the_last_step(channels, wait
 
 @pytest.mark.parametrize("recurrent", [False, True])
 @pytest.mark.parametrize("steps", [1, 2])
-@pytest.mark.parametrize("channels", [1, 2, 7])
+@pytest.mark.parametrize("channels", [1, 2, 7, 33])
 def test_step_queue_holds_whole_steps_unread(channels, steps, recurrent):
     block = StepQueue(event_layout(channels), events=channels, recurrent=recurrent, steps=steps)
     full = [*(token(k) for k in range(channels)), token(tick=1)] * steps
@@ -164,6 +174,55 @@ def test_step_queue_holds_whole_steps_unread(channels, steps, recurrent):
 
     bench.run(send, limit_cycles=4 * len(full) + 20)
     assert len(taken) == len(full)
+
+
+@pytest.mark.parametrize(("tokens", "cycles"), [(4, 2), (17, 2), (18, 3), (129, 3), (130, 2)])
+def test_step_queue_latency(tokens, cycles):
+    assert StepQueue(event_layout(tokens - 1), events=tokens - 1).latency == cycles
+
+
+@pytest.mark.parametrize("waits", [0, 0.8])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 16, 17])
+def test_step_queue_that_is_never_full_takes_a_whole_step_at_once(channels, waits):
+    """The next step comes when all of the one before is taken."""
+    block = StepQueue(event_layout(channels), events=channels, recurrent=True, never_full=True)
+    step = [*(token(k) for k in range(channels)), token(tick=1)]
+    bench = Bench(block)
+    found, taken = [], []
+
+    async def run(ctx):
+        await take(ctx, 1)  # the tick that it starts with
+        for _ in range(3):
+            await bench.put(ctx, block.i, step, taken=taken)
+            await take(ctx, len(step))
+
+    async def take(ctx, count):
+        left = iter(range(count - 1, -1, -1))
+        stall = coin(waits, "stall")
+        found.extend(map(fields, await bench.get(ctx, block.o, done=lambda _: next(left) == 0, stall=stall)))
+
+    bench.run(run)
+    assert [{**t, "index": 0} if t["tick"] else t for t in found] == [token(tick=1), *step * 3]
+    for first in range(0, len(taken), len(step)):
+        assert taken[first : first + len(step)] == list(range(taken[first], taken[first] + len(step)))
+
+
+def test_a_source_follows_the_cores_that_lead_to_it():
+    """Only then its recurrent link into such a core always has room."""
+    outcomes = Counter()
+    for seed in range(60):
+        params = random_graph(random.Random(seed), readout=ReadoutKind.SPIKES).params
+        numbers = range(len(params.cores))
+        leads = np.eye(len(numbers) + 1, dtype=bool)  # the last is the input
+        for number in numbers:
+            leads[[link.source for link in params.links(number) if not link.recurrent], number] = True
+        leads = np.linalg.matrix_power(leads, len(numbers))
+        for number in numbers:
+            for link in params.links(number):
+                expected = link.recurrent and link.source >= number and leads[number, link.source]
+                assert follows(params, number, link) == expected
+                outcomes[link.recurrent and link.source - number > 0, expected] += 1
+    assert len(outcomes) == 4  # not recurrent or of the core itself; back to one that leads to it or does not
 
 
 @pytest.mark.parametrize("waits", [0, 0.5])

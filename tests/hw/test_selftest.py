@@ -178,13 +178,14 @@ def test_long_timeout_does_not_fail_a_slow_start():
 
 
 @pytest.mark.parametrize("ready_every", [1, 2, 5])
-def test_player_repeats_in_order(ready_every):
-    tokens = random.Random(1).sample(range(256), 21)
-    player = TokenPlayer(tokens, width=8)
+@pytest.mark.parametrize("count", [21, 5 * 1024 + 3])  # the latter takes banks
+def test_player_repeats_in_order(ready_every, count):
+    tokens = random.Random(1).choices(range(1 << 18), k=count)
+    player = TokenPlayer(tokens, width=18)
     got, cycles = [], []
 
     async def bench(ctx):
-        for cycle in range(60 * ready_every + 20):
+        for cycle in range((count + 60) * ready_every + 20):
             ctx.set(player.out.ready, cycle % ready_every == 0)
             _, _, valid, ready, payload = await ctx.tick().sample(
                 player.out.valid, player.out.ready, player.out.payload
@@ -197,10 +198,29 @@ def test_player_repeats_in_order(ready_every):
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    assert len(got) > 45
-    assert got == [tokens[at % 21] for at in range(len(got))]
+    assert len(got) > count + 45
+    assert got == [tokens[at % count] for at in range(len(got))]
     if ready_every == 1:
         assert cycles == list(range(cycles[0], cycles[0] + len(cycles)))  # one token a cycle, without a gap
+
+
+def test_player_waits_for_its_start():
+    player = TokenPlayer([1, 2], width=8)
+    seen = []
+
+    async def bench(ctx):
+        ctx.set(player.out.ready, 1)
+        for start in [0] * 20 + [1] * 20:
+            ctx.set(player.start, start)
+            *_, valid = await ctx.tick().sample(player.out.valid)
+            seen.append(valid)
+
+    simulator = Simulator(player)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert not any(seen[:20])
+    assert any(seen[20:])
 
 
 def test_player_memory_has_no_constant_bit():
@@ -210,7 +230,7 @@ def test_player_memory_has_no_constant_bit():
     class Spy(TokenPlayer):
         def elaborate(self, platform):
             m = super().elaborate(platform)
-            rows.extend(m.submodules.rom.init)
+            rows.extend(m.submodules.rom.rows)
             return m
 
     Simulator(Spy(tokens, width=8))

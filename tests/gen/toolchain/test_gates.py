@@ -15,6 +15,7 @@ from spikeloom.gen.toolchain.selftest_words import event_words, output_words
 from spikeloom.gen.toolchain.synthesis import synthesise
 from spikeloom.gen.toolchain.yosys import run_yosys
 from spikeloom.hw.boards.registry import BOARDS
+from spikeloom.hw.boards.top import BoardTop
 from spikeloom.hw.emitted import EmittedAccelerator
 from spikeloom.hw.selftest import SelfTest, SelfTestParams, output_signature
 from spikeloom.sim.golden.model import run_golden
@@ -33,7 +34,7 @@ BENCH = """
 `timescale 1ns/1ps
 module bench;
   reg clk = 0, rst = 1; wire passed, failed;
-  top dut(.clk(clk), .rst(rst), .passed(passed), .failed(failed));
+  top dut(.clk(clk), .rst(rst), .start(1'b1), .passed(passed), .failed(failed));
   always #5 clk = !clk;
   initial begin #100 rst = 0; #{time_ns} $display("passed=%b failed=%b", passed, failed); $finish; end
 endmodule
@@ -54,8 +55,11 @@ def network(family, sizes=(9, 6, 5), seed=4):
     return replace(qnet, populations=tuple(shared(population) for population in qnet.populations))
 
 
-def gates(folder, qnet, device, *, spoil=0, block_rams=False, lanes=3, passes=None):
-    """Write the netlist as plain Verilog, ``gates.v``; return its cells; `spoil` the expected signature."""
+def gates(folder, qnet, device, *, spoil=0, block_rams=False, lanes=3, passes=None, board=None):
+    """Write the netlist as plain Verilog, ``gates.v``; return its cells; `spoil` the expected signature.
+
+    Of the self-test alone, or of the top level of a `board`.
+    """
     plan = make_plan(qnet, PlanOptions(lanes=lanes))
     x = (np.random.default_rng(2).random((1, 5, qnet.inputs[0].size)) < 0.6).astype(np.uint8)
     output = run_golden(qnet, x).output[0]
@@ -63,9 +67,13 @@ def gates(folder, qnet, device, *, spoil=0, block_rams=False, lanes=3, passes=No
     signature = output_signature(output_words(plan.accelerator, output))
     params = SelfTestParams(tokens=tuple(event_words(x[0])), signature=signature ^ spoil)
     selftest = SelfTest(EmittedAccelerator(plan.accelerator), params)
-    text = rtlil.convert(selftest, name="top", emit_src=False)
+    if board is None:
+        text = rtlil.convert(selftest, name="top", emit_src=False)
+    else:
+        top = BoardTop(board, selftest)
+        text = board.make_platform().prepare(top, "top", emit_src=False).files["top.il"]
     if device.family != "ice40" and not block_rams:
-        text = text.replace('attribute \\rom_style "block"', "")
+        text = text.replace('attribute \\ram_style "block"', "")
     (folder / "top.il").write_text(text)
     (folder / "accelerator.il").write_text(emit_rtlil(plan, qnet))
     netlist = synthesise(["accelerator.il", "top.il"], top="top", device=device, cwd=folder)
@@ -80,6 +88,7 @@ def gates(folder, qnet, device, *, spoil=0, block_rams=False, lanes=3, passes=No
         read_verilog -defer -overwrite dp16kd.v
         hierarchy -check -top top
         proc
+        {"setattr -mod -set keep_hierarchy 1 *SB_IO* *SB_GB_IO*" if board else ""}
         flatten
         clean
         write_verilog -noattr gates.v
@@ -89,8 +98,8 @@ def gates(folder, qnet, device, *, spoil=0, block_rams=False, lanes=3, passes=No
     return netlist.cells
 
 
-def simulate(folder, *, time_ns=20_000):
-    (folder / "bench.v").write_text(BENCH.replace("{time_ns}", str(time_ns)))
+def simulate(folder, *, time_ns=20_000, bench=BENCH):
+    (folder / "bench.v").write_text(bench.replace("{time_ns}", str(time_ns)))
     compile_command = ["iverilog", "-g2012", "-o", "bench", "-s", "bench", "bench.v", "gates.v"]
     subprocess.run(compile_command, cwd=folder, check=True, capture_output=True)
     run = subprocess.run(["vvp", "-n", "bench"], cwd=folder, check=True, capture_output=True, text=True)
@@ -104,6 +113,29 @@ def test_netlist_equals_golden(tmp_path, board):
     if device.family == "ice40":
         assert {"SB_MAC16", "SB_RAM40_4K"} <= cells.keys()
     assert simulate(tmp_path) == "passed=1 failed=0"
+
+
+PINS = """
+`timescale 1ns/1ps
+module bench;
+  reg clk = 0; wire pin, passed, failed;
+  assign pin = clk;
+  top dut(.clk12_0__io(pin), .led_0__io(passed), .led_1__io(failed));
+  always #5 clk = !clk;
+  initial begin
+    #1790 if (passed !== 0 || failed !== 0) $display("before its start: %b %b", passed, failed);
+    #{time_ns} $display("passed=%b failed=%b", passed, failed); $finish;
+  end
+endmodule
+"""
+
+
+@pytest.mark.parametrize(("spoil", "shown"), [(0, "passed=1 failed=0"), (1, "passed=0 failed=1")])
+def test_an_ice40_starts_without_a_reset(tmp_path, spoil, shown):
+    """The whole top level, from its pins: 180 cycles (15 us) of waiting, then the sample."""
+    board = BOARDS["ice40_hx8k_evn"]
+    gates(tmp_path, network(board.family), board.device, spoil=spoil, board=board)
+    assert simulate(tmp_path, bench=PINS) == shown
 
 
 def test_a_wrong_answer_fails(tmp_path):

@@ -5,12 +5,13 @@ import re
 
 import pytest
 from spikeloom.gen.errors import UserError
-from spikeloom.gen.toolchain import ecp5, ice40
+from spikeloom.gen.toolchain import ecp5, ice40, place
 from spikeloom.gen.toolchain.clocks import with_clock
 from spikeloom.gen.toolchain.domains import domain_timings
 from spikeloom.gen.toolchain.flows import FLOWS
 from spikeloom.gen.toolchain.netlist import PASSES, apply_passes
-from spikeloom.gen.toolchain.place import read_report
+from spikeloom.gen.toolchain.place import place_and_route, read_report
+from spikeloom.gen.toolchain.process import ToolRun
 from spikeloom.gen.toolchain.resources import Resources
 from spikeloom.gen.toolchain.timing import read_critical_paths
 from spikeloom.hw.boards.device import Family
@@ -67,6 +68,43 @@ def test_report(tmp_path):
     assert placement.resources == Resources(luts=700, ffs=400, block_rams=3, dsps=0)
     assert placement.utilisation["TRELLIS_IO"] == (4, 365)
     assert "MULT18X18D" not in placement.utilisation
+    assert placement.reserve == 50.25 / 12
+
+
+@pytest.mark.parametrize("reached", [(100, 120), (120, 100), (None, 90), (90, None), (None, None)])
+def test_the_fastest_placement_is_kept(tmp_path, monkeypatch, reached):
+    """Its files too; where no placer ends, the last one's error is what is said."""
+    asked = []
+
+    def run_tools(tool, runs, **_):
+        return [run_one(tool, options, cwd) for options, cwd in runs]
+
+    def run_one(tool, options, cwd):
+        assert (cwd / "top.json").read_text() == "netlist"
+        placer = options[options.index("--placer") + 1]
+        mhz = reached[len(asked)]
+        asked.append(placer)
+        if mhz is not None:
+            write(cwd, {**REPORT, "fmax": {"clk": {"achieved": mhz, "constraint": 25}}})
+            (cwd / ecp5.FLOW.routed).write_text(placer)
+        output = "" if mhz else f"ERROR: {placer}"
+        return ToolRun(tool=tool.name, version="", returncode=int(not mhz), output=output, wall_s=0)
+
+    (tmp_path / "top.json").write_text("netlist")
+    monkeypatch.setattr(place, "run_tools", run_tools)
+    board, most = BOARDS["ulx3s_85f"], max(mhz or 0 for mhz in reached)
+    if not most:
+        with pytest.raises(UserError, match=r"stopped: ERROR: heap$"):
+            place_and_route(board, cwd=tmp_path, synthesised=Resources())
+    else:
+        assert place_and_route(board, cwd=tmp_path, synthesised=Resources()).fmax_mhz == {"clk": most}
+        assert (tmp_path / ecp5.FLOW.routed).read_text() == asked[reached.index(most)]
+        assert json.loads((tmp_path / "nextpnr.json").read_text())["fmax"]["clk"]["achieved"] == most
+        stopped = "Another placer stopped: ERROR" in (tmp_path / "nextpnr.log").read_text()
+        assert stopped == (None in reached)
+        left = {"nextpnr.json", "nextpnr.log", "top.config", "top.json"}
+        assert {path.name for path in tmp_path.iterdir()} == left
+    assert asked == ["static", "heap"]
 
 
 def test_what_nextpnr_does_not_count_is_from_synthesis(tmp_path):
@@ -96,7 +134,10 @@ def test_each_domain_has_its_own_clock_and_path(tmp_path):
     inner = f"$glbnet$clock.{ACCELERATOR_DOMAIN}_clk"
     report = {
         **REPORT,
-        "fmax": {"$glbnet$clk": {"achieved": 88.5}, inner: {"achieved": 164.26}},
+        "fmax": {
+            "$glbnet$clk": {"achieved": 88.5, "constraint": 12},
+            inner: {"achieved": 164.26, "constraint": 100},
+        },
         "critical_paths": [
             {"from": f"posedge {clock}", "to": f"posedge {clock}", "path": path}
             for clock, path in (("$glbnet$clk", SLOW), (inner, FAST))

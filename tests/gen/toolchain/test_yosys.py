@@ -158,7 +158,7 @@ def test_a_file_in_the_folder_is_not_imported(tmp_path):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at Linux processes")
-def test_interrupt_ends_the_tool(tmp_path):
+def test_interrupt_ends_tools_side_by_side(tmp_path):
     sleeper = process.Tool(
         name="sleeper",
         package="time",
@@ -169,11 +169,13 @@ def test_interrupt_ends_the_tool(tmp_path):
 
     def interrupt(line):
         pids.append(int(line))
-        raise KeyboardInterrupt
+        if len(pids) == 2:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        process.run_tool(sleeper, [], cwd=tmp_path, step="sleeping", on_line=interrupt)
-    assert not os.path.exists(f"/proc/{pids[0]}")
+        process.run_tools(sleeper, [([], tmp_path)] * 2, step="sleeping", on_line=interrupt)
+    assert len(pids) == 2
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at Linux processes")
