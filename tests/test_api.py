@@ -27,7 +27,8 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_import_loads_none_of_the_libraries() -> None:
-    code = "import sys, spikeloom; print(*sorted({'numpy', 'amaranth', 'h5py', 'rich'} & set(sys.modules)))"
+    libraries = {"numpy", "numba", "amaranth", "h5py", "rich"}
+    code = f"import sys, spikeloom; print(*sorted({libraries} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "\n"
 

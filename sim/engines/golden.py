@@ -1,4 +1,4 @@
-"""Engine `golden`: the NumPy model, read as the hardware's readout would read it."""
+"""Engine `golden`: the golden model, read as the hardware's readout would read it."""
 
 from __future__ import annotations
 

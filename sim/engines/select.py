@@ -32,7 +32,7 @@ def run_engine(
     Parameters
     ----------
     name : str
-        One of `ENGINES`. ``golden``: the NumPy model. ``cxxrtl``: the RTL compiled to machine code.
+        One of `ENGINES`. ``golden``: the golden model. ``cxxrtl``: the RTL compiled to machine code.
         ``icarus``, ``verilator``: the emitted Verilog in a simulator, under cocotb.
     build : Build
         What `gen.build_dir.read_build` or `write_build` returned.

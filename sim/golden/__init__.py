@@ -1,4 +1,4 @@
-"""Golden model: NumPy integers that the RTL equals bit for bit, and its float reference."""
+"""Golden model: integers that the RTL equals bit for bit, and its float reference."""
 
 from .model import run_golden
 from .reference import run_float

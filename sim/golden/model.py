@@ -1,4 +1,4 @@
-"""The golden model: a quantised network in NumPy integers, which the RTL equals bit for bit."""
+"""The golden model: a quantised network in integers, which the RTL equals bit for bit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...gen.errors import UserError
 from ...gen.ir import QuantisedNetwork, QuantisedPopulation, QuantisedProjection
 from ...hw.params import bits_for_signed
 from .inputs import check_counts, input_events
-from .neuron import State, initial_state, neuron_arrays, step
+from .neuron import State, advance, initial_state, neuron_arrays
 from .rule import Outcome
 from .run import Run
 from .traverse import traverse
@@ -66,8 +66,10 @@ def accumulator_range(network: QuantisedNetwork, target: str) -> tuple[int, int]
     low = high = 0
     for projection in network.into(target):
         most = network.input_max if projection.source in inputs else spike_max[projection.source]
-        low = low + _weight_sums(projection, np.minimum(projection.weight, 0)) * most
-        high = high + _weight_sums(projection, np.maximum(projection.weight, 0)) * most
+        total = _weight_sums(projection, projection.weight)
+        magnitude = _weight_sums(projection, np.abs(projection.weight))
+        low = low + (total - magnitude) // 2 * most
+        high = high + (total + magnitude) // 2 * most
     return int(np.min(low)), int(np.max(high))
 
 
@@ -92,9 +94,7 @@ class _IntegerRule:
                 f"Population {population.name}: accumulators reach {low} .. {high}, which needs"
                 f" {bits_for_signed(low, high)} accumulator bits, not {acc_bits}"
             )
-        # A float holds every whole number up to 2**24, a double up to 2**53: below that, the partial
-        # sums of a matrix product are exact in whatever order they are added, fused or not.
-        self.acc_dtype = np.dtype(np.float32 if max(-low, high) <= 1 << 24 else np.float64)
+        self.acc_dtype = np.dtype(np.int32 if acc_bits <= 32 else np.int64)
         self.spiking = population.spiking
         self.has_current = population.neuron.synapse is not None
         self._neuron = neuron_arrays(population.neuron)
@@ -102,6 +102,6 @@ class _IntegerRule:
     def start(self, samples: int) -> State:
         return initial_state(self._neuron, samples)
 
-    def step(self, state: State, acc: np.ndarray) -> Outcome:
-        state, spikes, saturations = step(self._neuron, state, acc)
-        return Outcome(state, state.v, state.i, spikes, saturations)
+    def advance(self, state: State, acc: np.ndarray, *, record: bool) -> Outcome:
+        steps = advance(self._neuron, state, acc, record=record)
+        return Outcome(steps.spikes, steps.membranes, steps.currents, steps.saturations)

@@ -1,15 +1,26 @@
-"""One integer step of one population, as docs/number-contract.md says it, for many samples at once."""
+"""Steps of one population for many samples at once: `neuron_kernel` with parameters made ready for it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...hw.params import LATE_RESETS, Compare, DecayParams, Fire, NeuronParams, PerNeuron, Reset, Rounding
+from ...hw.params import DecayParams
+from .arrays import NeuronArrays, correction, neuron_arrays
 
-__all__ = ["NeuronArrays", "State", "Step", "decay", "initial_state", "neuron_arrays", "step"]
+__all__ = [
+    "NeuronArrays",
+    "State",
+    "Step",
+    "Steps",
+    "advance",
+    "decay",
+    "initial_state",
+    "neuron_arrays",
+    "step",
+]
 
 
 class State(NamedTuple):
@@ -22,7 +33,7 @@ class State(NamedTuple):
 class Step(NamedTuple):
     """What one step gave.
 
-    `spikes` is (samples, neurons), bool or, with `spike_bits` above 1, uint8 counts; None without a
+    `spikes` is (samples, neurons), uint8: 0 or 1 or, with `spike_bits` above 1, counts; None without a
     threshold. `saturations` counts the neurons and states that `saturate` changed.
     """
 
@@ -31,53 +42,17 @@ class Step(NamedTuple):
     saturations: int
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class NeuronArrays:
-    """`NeuronParams` as arrays, built once by `neuron_arrays`.
+class Steps(NamedTuple):
+    """What some steps gave: arrays (steps, samples, neurons).
 
-    Attributes
-    ----------
-    dtype : dtype
-        int32 or int64, whichever is the first that no intermediate value can overflow, else object
-        (Python integers: slow, and only for formats near the limits of the parameters).
-    bias, leak, threshold, reset_value, v_min : ndarray or None
-        0-d, or (neurons,) where neurons differ; None where absent or, for `bias` and `leak`, zero.
-    synapse_factor, membrane_factor : ndarray or None
-        Decay factors; None where there is no such state or where the decay is the identity.
+    `spikes` as in `Step`; `membranes` and `currents` after each step, int64, None where they were not asked
+    for.
     """
 
-    params: NeuronParams
-    dtype: np.dtype
-    bias: np.ndarray | None
-    leak: np.ndarray | None
-    threshold: np.ndarray | None
-    reset_value: np.ndarray
-    v_min: np.ndarray | None
-    synapse_factor: np.ndarray | None
-    membrane_factor: np.ndarray | None
-
-
-def neuron_arrays(params: NeuronParams) -> NeuronArrays:
-    """Arrays of `params` in a type in which every step is exact."""
-    dtype = _exact_dtype(params)
-
-    def array(value: PerNeuron | None) -> np.ndarray | None:
-        return None if value is None else np.asarray(value, dtype=dtype)
-
-    def unless_zero(value: PerNeuron) -> np.ndarray | None:
-        return array(value) if np.any(np.asarray(value) != 0) else None
-
-    return NeuronArrays(
-        params=params,
-        dtype=dtype,
-        bias=unless_zero(params.bias),
-        leak=unless_zero(params.leak),
-        threshold=array(params.threshold),
-        reset_value=np.asarray(params.reset_value, dtype=dtype),
-        v_min=array(params.v_min),
-        synapse_factor=array(_factor(params.synapse)),
-        membrane_factor=array(_factor(params.membrane)),
-    )
+    spikes: np.ndarray | None
+    membranes: np.ndarray | None
+    currents: np.ndarray | None
+    saturations: int
 
 
 def initial_state(neuron: NeuronArrays, samples: int) -> State:
@@ -87,18 +62,12 @@ def initial_state(neuron: NeuronArrays, samples: int) -> State:
     return State(np.zeros(shape, dtype=neuron.dtype), i)
 
 
-def decay(x: np.ndarray, factor: np.ndarray | int, params: DecayParams) -> np.ndarray:
-    """``round(x * factor / 2**frac_bits)`` with the rounding of `params`.
+def decay(x: np.ndarray, factor: int, params: DecayParams) -> np.ndarray:
+    """``round(x * factor / 2**frac_bits)`` with the rounding of `params`; of its factor it knows nothing."""
+    from .neuron_kernel import decayed
 
-    The type of `x` must hold ``x * factor``.
-    """
-    product = x * factor
-    if params.rounding is Rounding.TRUNC0:
-        # An arithmetic shift rounds down; adding 2**f - 1 to negative products first makes it round up.
-        product += (product >> _SIGN_SHIFT[product.dtype.kind, product.dtype.itemsize]) & (
-            (1 << params.frac_bits) - 1
-        )
-    return product >> params.frac_bits
+    one = (decayed(value, factor, correction(params), params.frac_bits) for value in x.ravel().tolist())
+    return np.fromiter(one, dtype=x.dtype, count=x.size).reshape(x.shape)
 
 
 def step(neuron: NeuronArrays, state: State, acc: np.ndarray) -> Step:
@@ -110,121 +79,58 @@ def step(neuron: NeuronArrays, state: State, acc: np.ndarray) -> Step:
     state : State
         After the step before, or `initial_state`.
     acc : ndarray
-        (samples, neurons), summed synaptic input of this step in weight LSB; any type, whole numbers
-        within ``acc_bits``.
+        (samples, neurons), summed synaptic input of this step in weight LSB, integers within ``acc_bits``.
 
     Returns
     -------
     Step
         New arrays; the arguments are not changed.
     """
-    x = _input(neuron, acc)
-    i, saturations = None, 0
-    if state.i is not None:
-        i, saturations = _current(neuron, state.i, x)
-        x = i
-    v, spikes = _membrane(neuron, state.v, x)
-    if neuron.v_min is not None:
-        v = np.maximum(v, neuron.v_min)
-    v, saturated = _saturate(v, neuron.params.state_bits)
-    return Step(State(v, i), spikes, saturations + saturated)
+    state = State(state.v.copy(), None if state.i is None else state.i.copy())
+    steps = advance(neuron, state, acc[np.newaxis].astype(np.int64), record=False)
+    return Step(state, None if steps.spikes is None else steps.spikes[0], steps.saturations)
 
 
-_NEVER = np.zeros((), dtype=bool)
-_SIGN_SHIFT = {("i", 4): 31, ("i", 8): 63, ("O", 8): 256}  # leaves only the sign of a value
+def advance(neuron: NeuronArrays, state: State, acc: np.ndarray, *, record: bool) -> Steps:
+    """Some steps of one population.
+
+    Parameters
+    ----------
+    neuron : NeuronArrays
+    state : State
+        After the step before, or `initial_state`; it is overwritten.
+    acc : ndarray of int32 or int64
+        (steps, samples, neurons), summed synaptic input in weight LSB.
+    record : bool
+        Whether the states after each step are wanted.
+    """
+    flat = np.ascontiguousarray(acc).reshape(len(acc), -1)
+    spikes = np.empty(acc.shape, np.uint8) if neuron.params.spiking else None
+    membranes = np.empty(acc.shape, np.int64) if record else None
+    currents = np.empty(acc.shape, np.int64) if record and state.i is not None else None
+    if neuron.dtype == object:
+        flat = flat.astype(object)
+    saturations = _kernel(neuron.dtype.kind)(
+        flat,
+        state.v.reshape(-1),
+        np.empty(0, neuron.dtype) if state.i is None else state.i.reshape(-1),
+        _rows(spikes, np.uint8),
+        _rows(membranes, np.int64),
+        _rows(currents, np.int64),
+        neuron.words,
+        neuron.rules,
+    )
+    return Steps(spikes, membranes, currents, int(saturations))
 
 
-def _factor(params: DecayParams | None) -> PerNeuron | None:
-    """Decay factor that has to be multiplied with, None for a missing decay and for the identity."""
-    if params is None or np.all(np.asarray(params.factor) == 1 << params.frac_bits):
-        return None
-    return params.factor
+@cache
+def _kernel(kind: str) -> Any:
+    """The kernel, compiled or, for Python's integers, not."""
+    from .neuron_kernel import advance  # and numba: only where something runs
+
+    return advance.py_func if kind == "O" else advance
 
 
-def _largest(value: PerNeuron | None) -> int:
-    return max(map(abs, value)) if isinstance(value, tuple) else abs(value or 0)
-
-
-def _exact_dtype(params: NeuronParams) -> np.dtype:
-    """Narrowest type for which no product and no sum of a step can overflow."""
-    x = (1 << (params.acc_bits - 1 + params.frac_bits)) + _largest(params.bias)
-    products = [0]
-    if params.synapse is not None:
-        limit = 1 << (params.synapse_bits - 1)
-        products.append(limit * max(_largest(params.synapse.factor), 1 << params.synapse.frac_bits))
-        x = x + limit  # the current before it saturates
-    limit = 1 << (params.state_bits - 1)
-    if params.membrane is not None:
-        products.append(limit * max(_largest(params.membrane.factor), 1 << params.membrane.frac_bits))
-    # A step subtracts at most two thresholds, and states, thresholds and reset values are within `limit`.
-    largest = max(*products, x + _largest(params.leak) + 4 * limit)
-    for name in ("int32", "int64"):
-        if largest <= np.iinfo(name).max:
-            return np.dtype(name)
-    return np.dtype(object)
-
-
-def _input(neuron: NeuronArrays, acc: np.ndarray) -> np.ndarray:
-    x = acc.astype(np.int64).astype(object) if neuron.dtype == object else acc.astype(neuron.dtype)
-    if neuron.params.frac_bits:
-        x <<= neuron.params.frac_bits
-    if neuron.bias is not None:
-        x += neuron.bias
-    return x
-
-
-def _current(neuron: NeuronArrays, i: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, int]:
-    params = neuron.params
-    assert params.synapse is not None
-    decayed = i if neuron.synapse_factor is None else decay(i, neuron.synapse_factor, params.synapse)
-    return _saturate(decayed + x, params.synapse_bits)
-
-
-def _membrane(neuron: NeuronArrays, v_old: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Membrane before v_min and saturation, and the spikes that leave."""
-    params = neuron.params
-    v = _integrate(neuron, v_old, x)
-    if neuron.threshold is None:
-        return v, None
-    if params.spike_bits > 1:
-        return _graded(neuron, v)
-    late = params.reset in LATE_RESETS or params.reset is Reset.TWO_STAGE_SUBTRACT
-    before = _fires(neuron, v_old) if late or params.fire is Fire.BEFORE else _NEVER
-    if late:
-        v = _reset(neuron, v, before, to_value=params.reset is Reset.LATE_VALUE)
-    spikes = _fires(neuron, v)
-    if params.reset in (Reset.VALUE, Reset.SUBTRACT):
-        v = _reset(neuron, v, spikes, to_value=params.reset is Reset.VALUE)
-    elif params.reset is Reset.TWO_STAGE_SUBTRACT:
-        v = _reset(neuron, np.where(before, v + neuron.threshold, v), spikes, to_value=False)
-    return v, before if params.fire is Fire.BEFORE else spikes
-
-
-def _graded(neuron: NeuronArrays, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """As many thresholds as the membrane holds, up to the largest count, leave it; their number."""
-    assert neuron.threshold is not None
-    count = np.zeros_like(v)
-    np.floor_divide(v, neuron.threshold, out=count, where=v >= neuron.threshold)  # slow, and few fire
-    count = np.minimum(count, neuron.params.spike_max)
-    return v - count * neuron.threshold, count.astype(np.uint8)
-
-
-def _integrate(neuron: NeuronArrays, v: np.ndarray, x: np.ndarray) -> np.ndarray:
-    decay_params = neuron.params.membrane
-    if decay_params is not None:
-        x = x + (v if neuron.membrane_factor is None else decay(v, neuron.membrane_factor, decay_params))
-    return x if neuron.leak is None else x + neuron.leak
-
-
-def _fires(neuron: NeuronArrays, v: np.ndarray) -> np.ndarray:
-    return v > neuron.threshold if neuron.params.compare is Compare.GT else v >= neuron.threshold
-
-
-def _reset(neuron: NeuronArrays, v: np.ndarray, spikes: np.ndarray, *, to_value: bool) -> np.ndarray:
-    return np.where(spikes, neuron.reset_value if to_value else v - neuron.threshold, v)
-
-
-def _saturate(x: np.ndarray, bits: int) -> tuple[np.ndarray, int]:
-    high = (1 << (bits - 1)) - 1
-    saturated = np.minimum(np.maximum(x, ~high), high)
-    return saturated, int(np.count_nonzero(saturated != x))
+def _rows(array: np.ndarray | None, dtype: type) -> np.ndarray:
+    """An array's steps as rows; one without any where it is not wanted."""
+    return np.empty((0, 0), dtype) if array is None else array.reshape(len(array), -1)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...gen.convolution import convolve
 from ...gen.ir import Projection, QuantisedProjection
+from .sums import Sums, sums
 
 __all__ = ["Synapses"]
 
@@ -20,7 +20,7 @@ class _Part(NamedTuple):
 
     delay: int
     sources: np.ndarray
-    weight: np.ndarray  # (targets, sources)
+    sums: Sums
 
 
 class Synapses:
@@ -33,16 +33,17 @@ class Synapses:
     ----------
     projection : Projection or QuantisedProjection
     dtype : dtype
-        Floating type of the sums.
+        Type of the sums.
     """
 
     def __init__(self, projection: Projection | QuantisedProjection, dtype: np.dtype) -> None:
-        self.source, self.target, self.conv = projection.source, projection.target, projection.conv
+        self.source, self.target = projection.source, projection.target
         self._base = int(projection.recurrent)
-        self._weight = projection.weight.astype(dtype)
+        self._weight, self._dtype = projection.weight, dtype
         delay = projection.delay_steps
         self._delay = None if delay is None or not delay.any() else np.asarray(delay)
-        self._targets = projection.targets
+        self._by_synapse = self._delay is not None and self._delay.ndim == 2
+        self._whole = None if self._by_synapse else sums(projection.weight, projection.conv, dtype)
         self._kept: list[_Part] | None = None
 
     @property
@@ -50,33 +51,27 @@ class Synapses:
         """Steps that a spike may be old."""
         return self._base + (0 if self._delay is None else int(self._delay.max()))
 
-    def input(self, spikes: np.ndarray, first: int, steps: int) -> np.ndarray:
-        """Summed weights of the spikes that arrive in `steps` steps, (steps, samples, targets).
+    def add(self, acc: np.ndarray, spikes: np.ndarray, first: int) -> None:
+        """Add the weights of the spikes that arrive in some steps.
 
         Parameters
         ----------
+        acc : ndarray
+            (steps, samples, targets), added to.
         spikes : ndarray
             (..., samples, sources), spikes by the step they were sent in.
         first : int
             Row of `spikes` that holds the first of these steps.
-        steps : int
         """
-        first -= self._base
-        if self._delay is None:
-            return self._product(spikes[first : first + steps])
-        if self._delay.ndim == 1:
-            return self._product(_axonal(spikes, self._delay, first, steps))
-        total = np.zeros((steps, spikes.shape[1], self._targets), self._weight.dtype)
-        for part in self._parts():
-            sent = spikes[first - part.delay : first - part.delay + steps][..., part.sources]
-            total += _times(sent, part.weight)
-        return total
-
-    def _product(self, spikes: np.ndarray) -> np.ndarray:
-        if self.conv is None:
-            return _times(spikes, self._weight)
-        maps = spikes.reshape(-1, spikes.shape[2])
-        return convolve(maps, self._weight, self.conv).reshape(*spikes.shape[:2], -1)
+        first, steps = first - self._base, len(acc)
+        if self._whole is None:
+            for part in self._parts():
+                sent = spikes[first - part.delay : first - part.delay + steps]
+                part.sums.add(acc, sent[..., part.sources])
+        elif self._delay is None:
+            self._whole.add(acc, spikes[first : first + steps])
+        else:
+            self._whole.add(acc, _axonal(spikes, self._delay, first, steps))
 
     def _parts(self) -> Iterator[_Part]:
         if self._kept is not None:
@@ -92,7 +87,7 @@ class Synapses:
     def _part(self, delay: int) -> _Part:
         weight = np.where(self._delay == delay, self._weight, self._weight.dtype.type(0))
         sources = np.flatnonzero(weight.any(axis=0))
-        return _Part(delay, sources, np.ascontiguousarray(weight[:, sources]))
+        return _Part(delay, sources, sums(weight[:, sources], None, self._dtype))
 
 
 def _axonal(spikes: np.ndarray, delay: np.ndarray, first: int, steps: int) -> np.ndarray:
@@ -103,8 +98,3 @@ def _axonal(spikes: np.ndarray, delay: np.ndarray, first: int, steps: int) -> np
         sent = spikes[first - steps_late : first - steps_late + steps]
         arrived[..., sources] = sent[..., sources]
     return arrived
-
-
-def _times(spikes: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    rows = np.ascontiguousarray(spikes, dtype=weight.dtype).reshape(-1, weight.shape[1])
-    return (rows @ weight.T).reshape(*spikes.shape[:2], weight.shape[0])

@@ -68,15 +68,30 @@ class _FloatRule:
         shape = (samples, self._p.size)
         return np.zeros(shape), np.zeros(shape) if self.has_current else None
 
-    def step(self, state: tuple[np.ndarray, np.ndarray | None], acc: np.ndarray) -> Outcome:
-        v, i = state
+    def advance(
+        self, state: tuple[np.ndarray, np.ndarray | None], acc: np.ndarray, *, record: bool
+    ) -> Outcome:
+        spikes = np.empty(acc.shape, self.spike_dtype) if self.spiking else None
+        membranes = np.empty(acc.shape) if record else None
+        currents = np.empty(acc.shape) if record and self.has_current else None
+        for k, one in enumerate(acc):
+            fired = self._step(*state, one)
+            if spikes is not None and fired is not None:
+                spikes[k] = fired
+            if membranes is not None:
+                membranes[k] = state[0]
+            if currents is not None:
+                currents[k] = state[1]
+        return Outcome(spikes, membranes, currents)
+
+    def _step(self, v: np.ndarray, i: np.ndarray | None, acc: np.ndarray) -> np.ndarray | None:
+        """One step, which overwrites `v` and `i`; return the spikes."""
         x = acc + self._bias
         if i is not None:
-            x = i = self._p.alpha * i + x
-        v, spikes = self._membrane(v, x)
-        if self._p.v_min is not None:
-            v = np.maximum(v, self._p.v_min)
-        return Outcome((v, i), v, i, spikes)
+            i[:] = x = self._p.alpha * i + x
+        v1, spikes = self._membrane(v, x)
+        v[:] = v1 if self._p.v_min is None else np.maximum(v1, self._p.v_min)
+        return spikes
 
     def _membrane(self, v_old: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         p = self._p

@@ -10,16 +10,15 @@ __all__ = ["Outcome", "Rule"]
 
 
 class Outcome(NamedTuple):
-    """What one step gave, arrays (samples, neurons).
+    """What some steps gave, arrays (steps, samples, neurons).
 
-    `state` is what the next step gets; `i` is None without a synaptic current, `spikes` None without
-    a threshold.
+    `spikes` is None without a threshold; `v` and `i` are None where they were not asked for, `i` also without
+    a synaptic current.
     """
 
-    state: Any
-    v: np.ndarray
-    i: np.ndarray | None
     spikes: np.ndarray | None
+    v: np.ndarray | None
+    i: np.ndarray | None
     saturations: int = 0
 
 
@@ -29,7 +28,7 @@ class Rule(Protocol):
     Attributes
     ----------
     acc_dtype : dtype
-        Floating type of the matrix products that sum its synaptic input.
+        Type in which its synaptic input is summed.
     state_dtype, spike_dtype : dtype
         Of the recorded states and spikes.
     has_current, spiking : bool
@@ -51,6 +50,9 @@ class Rule(Protocol):
         """State before the first step of a chunk of samples."""
         ...
 
-    def step(self, state: Any, acc: np.ndarray) -> Outcome:
-        """One step; `acc` is (samples, neurons), the sum over the projections."""
+    def advance(self, state: Any, acc: np.ndarray, *, record: bool) -> Outcome:
+        """Some steps, from `state`, which is overwritten.
+
+        `acc` is (steps, samples, neurons), the sum over the projections; `record`: the states are wanted.
+        """
         ...

@@ -100,15 +100,18 @@ class Tape:
         if record and rule.has_current:
             self._currents[name] = np.empty(shape, dtype=rule.state_dtype)
 
-    def write(self, name: str, samples: slice, step: int, outcome: Outcome) -> None:
-        """Note what one step of one population gave for some samples."""
+    def records(self, name: str) -> bool:
+        """Whether the states of a population are wanted."""
+        return name in self._membranes
+
+    def write(self, name: str, samples: slice, first_step: int, outcome: Outcome) -> None:
+        """Note what some steps of one population gave for some samples."""
         self._saturations[name] += outcome.saturations
-        if name in self._spikes:
-            self._spikes[name][samples, step] = outcome.spikes
-        if name in self._membranes:
-            self._membranes[name][samples, step] = outcome.v
-        if name in self._currents:
-            self._currents[name][samples, step] = outcome.i
+        pairs = ((self._spikes, outcome.spikes), (self._membranes, outcome.v), (self._currents, outcome.i))
+        for arrays, part in pairs:
+            if name in arrays:
+                assert part is not None
+                arrays[name][samples, first_step : first_step + len(part)] = part.transpose(1, 0, 2)
 
     def run(self) -> Run:
         """The finished run."""

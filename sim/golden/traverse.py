@@ -2,8 +2,8 @@
 
 Populations are grouped into blocks. Within a block spikes feed back from one step to the next, so
 its populations run side by side, step by step; between blocks everything of a window of steps is
-known, so the synaptic input of all its steps and samples is one matrix product (`projection`). A feed-forward
-population is a block of its own without inner projections.
+known, so the synaptic input of all its steps and samples is summed at once (`projection`). A feed-forward
+population is a block of its own without inner projections, and takes all steps at once.
 
 Samples are taken in chunks and steps in windows, so the working memory grows with neither.
 Inside, arrays are (steps, samples, neurons): what one step needs is contiguous.
@@ -20,7 +20,7 @@ import numpy as np
 from ...gen.errors import UserError
 from ...gen.ir import Network, Projection, QuantisedNetwork, QuantisedProjection
 from .projection import Synapses
-from .rule import Rule
+from .rule import Outcome, Rule
 from .run import Run, Tape
 
 __all__ = ["Block", "make_blocks", "traverse"]
@@ -182,36 +182,37 @@ class _Walk:
 
     def _run_block(self, block: Block, first_step: int, steps: int) -> None:
         accs = {name: self._outer_sum(block, name, steps) for name in block.names}
+        if not block.inner:
+            (name,) = block.names
+            outcome = self._advance(name, accs[name], first_step)
+            if name in self.sent and outcome.spikes is not None:
+                self.sent[name] = self._behind_past(name, outcome.spikes)
+            return
         for name in block.names:
             if name in self.sent:
                 self.sent[name] = self._behind_past(name, self._silence(name, steps))
         for step in range(steps):
             for name in block.names:
-                acc = self._add_inner(accs[name][step], block, name, step)
-                outcome = self.rules[name].step(self.states[name], acc)
-                self.states[name] = outcome.state
+                acc = accs[name][step : step + 1]
+                self._add(block.inner, name, acc, step)
+                outcome = self._advance(name, acc, first_step + step)
                 if name in self.sent:
                     self.sent[name][self.history[name] + step] = outcome.spikes
-                self.tape.write(name, self.samples, first_step + step, outcome)
 
     def _outer_sum(self, block: Block, name: str, steps: int) -> np.ndarray:
         """Input of all steps from outside the block, (steps, samples, neurons)."""
-        total = None
-        for projection in block.outer:
-            if projection.target == name:
-                part = self._arriving(projection, 0, steps)
-                total = part if total is None else np.add(total, part, out=total)
-        if total is None:
-            return np.zeros((steps, self.count, self.sizes[name]), dtype=self.rules[name].acc_dtype)
-        return total
-
-    def _add_inner(self, acc: np.ndarray, block: Block, name: str, step: int) -> np.ndarray:
-        for projection in block.inner:
-            if projection.target == name:
-                acc = acc + self._arriving(projection, step, 1)[0]
+        acc = np.zeros((steps, self.count, self.sizes[name]), dtype=self.rules[name].acc_dtype)
+        self._add(block.outer, name, acc, 0)
         return acc
 
-    def _arriving(self, projection: AnyProjection, step: int, steps: int) -> np.ndarray:
-        """Input that a projection gives in `steps` steps of this window, from `step` on."""
-        spikes = self.sent[projection.source]
-        return self.synapses[projection.name].input(spikes, self.history[projection.source] + step, steps)
+    def _add(self, projections: Iterable[AnyProjection], name: str, acc: np.ndarray, step: int) -> None:
+        """Add what projections into a population give in some steps of this window, from `step` on."""
+        for projection in projections:
+            if projection.target == name:
+                source = projection.source
+                self.synapses[projection.name].add(acc, self.sent[source], self.history[source] + step)
+
+    def _advance(self, name: str, acc: np.ndarray, first_step: int) -> Outcome:
+        outcome = self.rules[name].advance(self.states[name], acc, record=self.tape.records(name))
+        self.tape.write(name, self.samples, first_step, outcome)
+        return outcome

@@ -1,5 +1,8 @@
 """One integer step of a population against the scalar oracle."""
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -67,53 +70,96 @@ def test_floor_stops_small_negative_states_at_minus_one():
 
 
 @pytest.mark.parametrize(
-    ("formats", "dtype"),
+    ("formats", "factor", "dtype"),
     [
-        ({"acc_bits": 12, "state_bits": 16}, np.int32),
-        ({"acc_bits": 12, "state_bits": 20}, np.int64),
-        ({"acc_bits": 30, "state_bits": 16, "frac_bits": 8}, np.int64),
-        ({"acc_bits": 48, "state_bits": 48, "frac_bits": 16}, object),
+        ({"acc_bits": 12, "state_bits": 16}, 1 << 12, np.int64),
+        ({"acc_bits": 48, "state_bits": 48, "frac_bits": 15}, 1 << 12, np.int64),
+        ({"acc_bits": 48, "state_bits": 48, "frac_bits": 16}, 1 << 12, object),
+        ({"acc_bits": 12, "state_bits": 48}, (1 << 16) - 1, np.int64),
+        ({"acc_bits": 12, "state_bits": 48}, 1 << 16, object),
     ],
 )
-def test_narrowest_exact_type(formats, dtype):
-    decay = DecayParams(factor=4000, frac_bits=12)
-    assert golden.neuron_arrays(NeuronParams(neurons=1, membrane=decay, **formats)).dtype == dtype
-
-
-def test_int32_is_exact_at_its_limit():
-    """A 31-bit acc beside a 28-bit state still fits int32, a 32-bit one takes int64."""
-    wide = NeuronParams(
-        neurons=1, acc_bits=31, state_bits=28, membrane=DecayParams(factor=2, frac_bits=1), threshold=5
-    )
-    assert golden.neuron_arrays(wide).dtype == np.int32
-    beyond = NeuronParams(
-        neurons=1, acc_bits=32, state_bits=28, membrane=DecayParams(factor=2, frac_bits=1), threshold=5
-    )
-    assert golden.neuron_arrays(beyond).dtype == np.int64
-    arrays, oracle = golden.neuron_arrays(wide), Neuron(wide, 0)
+@pytest.mark.parametrize("rounding", Rounding)
+def test_int64_up_to_its_limit(formats, factor, dtype, rounding):
+    """States and accumulators at both ends of their formats, in the type that just holds every product."""
+    decay = DecayParams(factor=factor, frac_bits=16, rounding=rounding)
+    high = (1 << (formats["state_bits"] - 1)) - 1
+    params = NeuronParams(neurons=1, membrane=decay, threshold=high, **formats)
+    arrays, oracle = golden.neuron_arrays(params), Neuron(params, 0)
+    assert arrays.dtype == dtype
     state = golden.initial_state(arrays, 1)
-    for acc in [(1 << 30) - 1, -(1 << 30), -(1 << 30), -(1 << 30)]:
+    limit = 1 << (formats["acc_bits"] - 1)
+    for acc in [-limit] * 5 + [limit - 1] * 5:
         state = golden.step(arrays, state, np.asarray([[acc]])).state
         oracle.step(acc)
         assert state.v.item() == oracle.v
 
 
 def test_a_synaptic_current_counts_towards_the_type():
-    """The sum before it saturates, 2**29 + 2**30 + 2**29 + 9, is what no longer fits int32."""
-    fields = {
-        "acc_bits": 31,
-        "state_bits": 8,
-        "synapse": DecayParams(factor=2, frac_bits=1),
-        "synapse_bits": 30,
-    }
-    params = NeuronParams(neurons=1, bias=(1 << 29) + 9, **fields)
+    params = NeuronParams(
+        neurons=1,
+        acc_bits=48,
+        state_bits=8,
+        synapse=DecayParams(factor=1 << 16, frac_bits=16),
+        synapse_bits=48,
+    )
+    assert golden.neuron_arrays(params).dtype == object
+    assert golden.neuron_arrays(replace(params, synapse_bits=47)).dtype == np.int64
     arrays, oracle = golden.neuron_arrays(params), Neuron(params, 0)
     state = golden.initial_state(arrays, 1)
     for _ in range(3):
-        state = golden.step(arrays, state, np.asarray([[(1 << 30) - 1]])).state
-        oracle.step((1 << 30) - 1)
+        state = golden.step(arrays, state, np.asarray([[-(1 << 47)]])).state
+        oracle.step(-(1 << 47))
         assert state.i is not None
         assert (state.v.item(), state.i.item()) == (oracle.v, oracle.i)
+
+
+@pytest.mark.parametrize("count", [1, 3, 255, 256, 257, 700])
+@pytest.mark.parametrize("acc_dtype", [np.int32, np.int64])
+def test_many_steps_of_many_neurons_and_samples_at_once(count, acc_dtype):
+    """Around the blocks the kernel works in: neurons of their own, a last block that is cut short."""
+    rng = np.random.default_rng(count)
+    samples, steps = 101 if count < 255 else 3, 4
+
+    def words(low, high):
+        return tuple(int(word) for word in rng.integers(low, high, count))
+
+    params = NeuronParams(
+        neurons=count,
+        acc_bits=12,
+        state_bits=11,
+        synapse=DecayParams(factor=words(0, 9), frac_bits=3),
+        synapse_bits=10,
+        membrane=DecayParams(factor=words(0, 9), frac_bits=3),
+        threshold=words(-100, 900),
+        reset=Reset.TWO_STAGE_SUBTRACT,
+        bias=words(-99, 99),
+        leak=words(-99, 99),
+        v_min=words(-1000, -500),
+    )
+    acc = rng.integers(-900, 900, (steps, samples, count)).astype(acc_dtype)
+    arrays = golden.neuron_arrays(params)
+    state = golden.initial_state(arrays, samples)
+    got = golden.advance(arrays, state, acc, record=True)
+    assert got.spikes is not None
+    assert got.membranes is not None
+    assert got.currents is not None
+    assert state.i is not None
+    saturations = 0
+    for sample, k in itertools.product(range(0, samples, 10), range(0, count, 7)):
+        oracle = Neuron(params, k)
+        for step in range(steps):
+            spike = oracle.step(int(acc[step, sample, k]))
+            assert got.spikes[step, sample, k] == spike
+            assert got.membranes[step, sample, k] == oracle.v
+            assert got.currents[step, sample, k] == oracle.i
+        assert (state.v[sample, k], state.i[sample, k]) == (oracle.v, oracle.i)
+    every = (Neuron(params, k) for _ in range(samples) for k in range(count))
+    for one, accs in zip(every, acc.reshape(steps, -1).T.tolist(), strict=True):
+        for value in accs:
+            one.step(value)
+        saturations += one.saturations
+    assert got.saturations == saturations
 
 
 def test_saturations_are_counted_for_each_neuron_and_state():
