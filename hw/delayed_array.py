@@ -152,11 +152,17 @@ class DelayedArray(wiring.Component):
         """
         params = self.params
         group_bits = (params.groups - 1).bit_length()
+        strobe = Signal()  # with `issue`
+        m.d.sync += strobe.eq(after.add | after.tick | after.clear)
         operand = data.StructLayout({"weight": signed(params.addend_bits), "add": 1})
         lanes = []
         for lane in range(params.lanes):
             ring = UpdateMemory(
-                width=params.acc_bits, depth=self.slots << group_bits, operand=operand, update=self._update
+                width=params.acc_bits,
+                depth=self.slots << group_bits,
+                operand=operand,
+                update=self._update,
+                shared_bits=group_bits,
             )
             m.submodules[f"lane_{lane}"] = ring
             lanes.append(ring)
@@ -177,7 +183,7 @@ class DelayedArray(wiring.Component):
                 slot.eq(Mux(due >= self.slots, due - self.slots, due)),
             ]
             m.d.comb += [
-                ring.strobe.eq(issue.add | issue.tick | issue.clear),
+                ring.strobe.eq(strobe),
                 ring.address.eq(Cat(issue.group[:group_bits], slot)),
                 ring.operand.weight.eq(weight),
                 ring.operand.add.eq(issue.add),

@@ -63,7 +63,7 @@ def neuron_pipeline(p: Pipeline, params: NeuronParams, inputs: NeuronInputs) -> 
     x, i = lane.synapse()
     v1, fired = lane.membrane(x)
     v, spike = lane.reset(v1, fired)
-    v = lane.state(lane.clamp(v), params.state_bits, "v")
+    v = lane.new_membrane(v)
     emitted = fired if params.fire is Fire.BEFORE else spike
     return lane.outputs(v, i, emitted)
 
@@ -222,12 +222,30 @@ class _Lane:
         spikes = self.p.register(lambda *b: Cat(*b), *bits, name="spikes")
         return v, spikes
 
-    def clamp(self, v: Staged) -> Staged:
+    def new_membrane(self, v: Staged) -> Staged:
+        """Saturated, or `v_min` where it is below: flags are registers, so the choice is a gate a bit.
+
+        What is clamped cannot be too low.
+        """
+        bits = self.params.state_bits
         if self.params.v_min is None:
-            return v
+            return self.state(v, bits, "v")
         low = self.word("v_min")
         below = self.p.register(lambda v, low: (v - low)[-1], v, low, name="below")
-        return self.select(below, low, v, "v_clamped")
+        if len(v.value) <= bits:
+            return self.select(below, low, v, "v")
+        over = self.p.register(lambda v: ~v[-1] & v[bits - 1 :].any(), v, name="v_over")
+        self.overflows.append(lambda: over)
+        most = Const((1 << (bits - 1)) - 1, signed(bits))
+        return self.p.register(
+            lambda b, o, low, v: Mux(b, _extended(low, bits), Mux(o, most, v[:bits])),
+            below,
+            over,
+            low,
+            v,
+            name="v",
+            shape=signed(bits),
+        )
 
     def state(self, x: Staged, bits: int, name: str) -> Staged:
         """A state, saturated; whoever counts that builds the flag."""

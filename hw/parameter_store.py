@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 
 from .loaded_memory import LoadedMemory, LoadedShape
 from .params import NeuronParams, bits_for_signed, bits_for_unsigned
+from .staged import held
 
 __all__ = ["ParameterStore", "parameter_fields", "parameter_layout", "parameter_rows", "parameter_shape"]
 
@@ -75,7 +76,8 @@ class ParameterStore(wiring.Component):
     Where the parameters are loaded, `loaded` is the memory, which the load bus drives; else it is None.
     """
 
-    READ_CYCLES = 2
+    READ_CYCLES = 2  # the memory's own register, and one behind a block RAM or before LUTs
+    LUT_ROWS = 48  # so few words are LUTs on every family
 
     group: Signal
     words: data.View
@@ -103,10 +105,12 @@ class ParameterStore(wiring.Component):
             shape=unsigned(self.layout.size), depth=max(2, period), init=self.rows
         )
         read = memory.read_port()
-        m.d.comb += read.addr.eq(self._address(m, period))
-        words = Signal(self.layout.size, reset_less=True)
-        m.d.sync += words.eq(read.data)
-        m.d.comb += self.words.as_value().eq(words)
+        address, words = self._address(m, period), read.data
+        if period > self.LUT_ROWS:
+            words = held(m, words, 1, "words")
+        else:
+            address = held(m, address, 1, "address")
+        m.d.comb += [read.addr.eq(address), self.words.as_value().eq(words)]
         return m
 
     def _address(self, m: Module, period: int) -> Value:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth import Module, Mux, Signal, Value, unsigned
 from amaranth.hdl import ShapeLike
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
@@ -31,6 +31,9 @@ class UpdateMemory(wiring.Component):
     ----------
     update : function
         Of the word and the operand (Amaranth values); one level of logic behind a register.
+    shared_bits : int
+        Low bits of the address that memories beside this one have too: compared apart, so that what synthesis
+        makes once for all of them ends in a register.
     """
 
     READ_CYCLES = (
@@ -49,9 +52,16 @@ class UpdateMemory(wiring.Component):
     current: Any
 
     def __init__(
-        self, *, width: int, depth: int, operand: ShapeLike, update: Callable[[Value, Any], Value]
+        self,
+        *,
+        width: int,
+        depth: int,
+        operand: ShapeLike,
+        update: Callable[[Value, Any], Value],
+        shared_bits: int = 0,
     ) -> None:
         self.width = width
+        self.shared_bits = shared_bits
         self.depth = max(2, depth)  # a memory of one word has no address
         self.update = update
         super().__init__(
@@ -95,16 +105,29 @@ class UpdateMemory(wiring.Component):
             write.data.eq(written[0]),
             write.en.eq(strobes[-1]),
         ]
-        same = [
-            strobe & (address == self.address) for strobe, address in zip(strobes, addresses, strict=True)
-        ]
-        self._forward(m, word, written, same[1:])
+        self._forward(m, word, written, self._same(m, strobes, addresses))
         return m
 
-    def _forward(self, m: Module, word: Signal, written: list[Signal], same: list[Value]) -> None:
-        """Take the word from an update that has not been written when this one reads."""
-        flags = [Signal(len(same), name=f"same_{age}") for age in (1, 2, 3)]
-        m.d.sync += [flags[0].eq(Cat(*same)), flags[1].eq(flags[0]), flags[2].eq(flags[1])]
+    def _same(self, m: Module, strobes: list[Any], addresses: list[Any]) -> Value:
+        """Of each update on its way, whether it has this one's address, a cycle after the strobe."""
+        bits = self.shared_bits
+        shared = Signal(len(self._AGES), name="same_shared")
+        own = Signal(len(self._AGES), name="same_own", reset_less=True)
+        for age in self._AGES:
+            known = strobes[age]
+            if bits:
+                known = known & (addresses[age][:bits] == self.address[:bits])
+            m.d.sync += shared[age - 1].eq(known)
+            m.d.sync += own[age - 1].eq(addresses[age][bits:] == self.address[bits:])
+        return shared & own
+
+    def _forward(self, m: Module, word: Signal, written: list[Signal], same: Value) -> None:
+        """Take the word from an update that has not been written when this one reads.
+
+        `same` comes a cycle after the strobe.
+        """
+        flags = [same, *(Signal(len(same), name=f"same_{age}") for age in (2, 3))]
+        m.d.sync += [flags[1].eq(flags[0]), flags[2].eq(flags[1])]
         latest: Value = word
         for update, flag in reversed(list(zip(written, flags[1][1:], strict=True))):
             latest = Mux(flag, update, latest)

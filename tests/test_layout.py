@@ -1,7 +1,10 @@
 """The shape of the house: imports go one way, packages are listed, the root holds nothing else."""
 
 import ast
+import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -62,6 +65,38 @@ def test_every_package_is_listed():
         for init in (ROOT / floor).rglob("__init__.py"):
             found.add(".".join(["spikeloom", *init.relative_to(ROOT).parts[:-1]]))
     assert listed == found
+
+
+def declared(*extras: str) -> set[str]:
+    """Distributions that the project asks for, and those of `extras`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = [
+        *project["dependencies"],
+        *(x for name in extras for x in project["optional-dependencies"][name]),
+    ]
+    return {re.split(r"[^\w.-]", line)[0].lower() for line in lines}
+
+
+def foreign_imports(path: Path) -> set[str]:
+    """Packages that a file imports which are neither Python's nor this project's."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add((node.module or "").split(".")[0])
+    return found - sys.stdlib_module_names - {"spikeloom", "setuptools"}
+
+
+def test_whatever_is_imported_is_declared():
+    """What is installed by hand, or comes with another package, must not hide a missing line."""
+    of, tests = packages_distributions(), sorted((ROOT / "tests").rglob("*.py"))
+    beside = {path.stem for path in tests}  # a bench of cocotb's imports its neighbour
+    for path in [*package_files(), *tests]:
+        known = declared("board", "sim", *(["test"] if path.is_relative_to(ROOT / "tests") else []))
+        for name in foreign_imports(path) - beside:
+            names = {distribution.lower() for distribution in of.get(name, [name])}
+            assert names & known, f"{path}: {name} is of {names}, which pyproject.toml does not name"
 
 
 def test_root_holds_the_api_only():

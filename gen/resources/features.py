@@ -17,6 +17,7 @@ from ...hw.drain import SHIFTED_GROUPS
 from ...hw.lif import acc_stage, state_layout, update_latency
 from ...hw.load_bus import loaded_shapes
 from ...hw.loaded_memory import SLICE_BITS
+from ...hw.parameter_store import ParameterStore
 from ...hw.params import INPUT, AcceleratorParams, CoreParams, ReadoutKind, bits_for_unsigned
 from ...hw.row_decode import start_layout
 from ...hw.serialiser import Serialiser
@@ -248,7 +249,11 @@ def _neurons(cost: BlockCost, core: CoreParams, device: Device, tally_bits: int 
     cost.add_pipeline(lane, lanes)
     cost.add_products(lane.products, lanes, device)
     state = state_layout(neuron, tally_bits=tally_bits).size * lanes
-    words = sum(memory.width for memory, _ in cost.memories if memory.block == "parameters")
+    words = sum(
+        memory.width
+        for memory, _ in cost.memories
+        if memory.block == "parameters" and (memory.slices or memory.depth > ParameterStore.LUT_ROWS)
+    )
     held = 1 + max(0, read - 1 - late)
     cost.ffs["staged bits"] = held * lanes * neuron.acc_bits + words + state
     zeroed = core.array.groups > 1 if core.by_rows else not in_registers(core.array)

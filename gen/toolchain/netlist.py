@@ -14,8 +14,8 @@ from typing import Any
 from ...hw.boards.device import Family
 from .adder_inputs import fold_adder_inputs
 from .carry_chains import trim_carry_chains
+from .copies import copy_gates, copy_registers
 from .output_registers import absorb_output_registers
-from .register_copies import copy_registers
 
 __all__ = ["PASSES", "NetlistPass", "apply_passes"]
 
@@ -28,6 +28,7 @@ PASSES: Mapping[Family, Mapping[str, NetlistPass]] = {
         "output_registers": absorb_output_registers,
         "carry_chains": trim_carry_chains,
         "adder_inputs": fold_adder_inputs,
+        "gate_copies": copy_gates,
         "register_copies": copy_registers,
     },
     Family.GOWIN: {},

@@ -214,7 +214,7 @@ CURRENT = {"synapse": decays(3000), "synapse_bits": 14, "bias": 3, "leak": 2, "v
         ({"membrane": decays(4096), "reset": Reset.SUBTRACT}, 5),
         ({"membrane": decays(3840), "reset": Reset.VALUE}, 7),
         ({"membrane": decays((3686,) * 4), "reset": Reset.VALUE}, 8),
-        ({"membrane": decays(3686), "reset": Reset.VALUE, **CURRENT}, 13),
+        ({"membrane": decays(3686), "reset": Reset.VALUE, **CURRENT}, 12),
         ({"membrane": decays(4096), "reset": Reset.SUBTRACT, "compare": Compare.GE, "spike_bits": 4}, 12),
     ],
 )

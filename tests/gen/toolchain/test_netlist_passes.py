@@ -11,8 +11,8 @@ from amaranth import Cat, Const, Elaboratable, Module, Mux, Signal, signed
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]  (no stub)
 from spikeloom.gen.toolchain.adder_inputs import fold_adder_inputs
 from spikeloom.gen.toolchain.carry_chains import trim_carry_chains
+from spikeloom.gen.toolchain.copies import MOST_LOADS, copy_gates, copy_registers
 from spikeloom.gen.toolchain.netlist import apply_passes
-from spikeloom.gen.toolchain.register_copies import MOST_LOADS, copy_registers
 from spikeloom.gen.toolchain.synthesis import synthesise
 from spikeloom.gen.toolchain.yosys import run_yosys
 from spikeloom.hw.boards.registry import BOARDS
@@ -90,6 +90,23 @@ class Lanes(Elaboratable):
             with m.Elif(go):
                 m.d.sync += counter.eq(counter + step + lane)
             m.d.comb += self.out.word_select(lane, self.bits).eq(counter)
+        return m
+
+
+class GatedLanes(Elaboratable):
+    """A chain of registers, each of which looks at one more where the parity of many others is odd."""
+
+    def __init__(self, lanes=100):
+        self.a = Signal(12)
+        self.out = Signal(lanes)
+
+    def elaborate(self, platform):
+        m = Module()
+        a = Signal.like(self.a)
+        m.d.sync += a.eq(self.a)
+        gate = a.xor()
+        for lane in range(len(self.out)):
+            m.d.sync += self.out[lane].eq(self.out[lane - 1] ^ (gate & self.out[lane - 3]) ^ (lane % 3 == 0))
         return m
 
 
@@ -184,12 +201,41 @@ def test_register_copies(tmp_path):
     assert equal(tmp_path, ports, clocked=True) == "same"
 
 
-def loads(module):
-    """Weighted loads of every flip-flop that no port of the module shows."""
+@needs_icarus
+@pytest.mark.icarus
+def test_gate_copies(tmp_path):
+    """A gate that every lane waits for becomes several, and so do the registers before it."""
+    design = GatedLanes()
+    ports = [design.a, design.out]
+    passes = {"gate_copies": copy_gates, "register_copies": copy_registers}
+    before, after = netlists(tmp_path, design, ports, passes)
+    assert max(loads(before, "LUT4")) > MOST_LOADS
+    assert max(loads(after, "LUT4")) <= MOST_LOADS + 1
+    assert equal(tmp_path, ports, clocked=True) == "same"
+
+
+def test_copies_serve_whole_modules():
+    """Three modules of 20 cells that read one register: a copy each, no copy for two."""
+    ff = {"type": "TRELLIS_FF", "port_directions": {"DI": "input", "Q": "output"}}
+    lut = {"type": "LUT4", "port_directions": {"A": "input", "Z": "output"}}
+    cells = {"top.go": {**ff, "connections": {"DI": [2], "Q": [3]}}}
+    for number in range(60):
+        name = f"top.lane_{number // 20}.bit_{number % 20}"
+        cells[name] = {**lut, "connections": {"A": [3], "Z": [10 + number]}}
+    copy_registers({"modules": {"top": {"ports": {}, "cells": cells}}})
+    drivers = {lane: set() for lane in range(3)}
+    for name, cell in cells.items():
+        if "lane_" in name:
+            drivers[int(name[9])].add(cell["connections"]["A"][0])
+    assert all(len(found) == 1 for found in drivers.values())
+    assert len(set.union(*drivers.values())) == 3
+
+
+def loads(module, kind="TRELLIS_FF"):
+    """Weighted loads of every flip-flop (or LUT) that no port of the module shows."""
     shown = {bit for port in module["ports"].values() for bit in port["bits"]}
-    count = {
-        cell["connections"]["Q"][0]: 0.0 for cell in module["cells"].values() if cell["type"] == "TRELLIS_FF"
-    }
+    output = "Q" if kind == "TRELLIS_FF" else "Z"
+    count = {cell["connections"][output][0]: 0.0 for cell in module["cells"].values() if cell["type"] == kind}
     for cell in module["cells"].values():
         for port, bits in cell["connections"].items():
             for bit in bits:
