@@ -55,7 +55,9 @@ class Flow:
         Command line for a board: netlist ``top.json`` to `routed`, `routed` to `bitstream`.
     routed, bitstream : str
     placers : tuple of tuple of str
-        Further options of `place_options`, of each placer that is tried.
+        Further options of `place_options`, of each placer that is tried, the best for large designs first.
+    large_cells : int
+        LUTs and flip-flops of a design above which only the first is tried: there the others take too long.
     ram_shapes : tuple of (int, int)
         Words and bits of a block RAM, for memories that are better sliced (memory_slices.py); empty: Yosys
         shapes all of them.
@@ -78,6 +80,7 @@ class Flow:
     pack_options: Callable[[Board], list[str]]
     bitstream: str
     placers: tuple[tuple[str, ...], ...] = ((),)
+    large_cells: int = 30_000
     ram_shapes: tuple[tuple[int, int], ...] = ()
     pll_clocks: Callable[[Mapping[str, Any], Board], str] | None = None
     count_luts: Callable[[Mapping[str, Any]], int] | None = None

@@ -62,7 +62,7 @@ def place_and_route(
 ) -> Placement:
     """Place and route ``top.json`` in the folder `cwd` on `board`, with the placer that makes it fastest.
 
-    Several placers run side by side.
+    Several placers run side by side; for a large design only one.
 
     A clock that is too slow is not an error here: the caller compares `Placement.fmax_mhz`.
 
@@ -88,8 +88,10 @@ def place_and_route(
         "--timing-allow-fail",
         *_clock_options(board, cwd),
     ]
-    with _folders(cwd, flow) as folders:
-        asked = [([*options, *placer], folder) for placer, folder in zip(flow.placers, folders, strict=True)]
+    large = synthesised.luts + synthesised.ffs > flow.large_cells
+    placers = flow.placers[:1] if large else flow.placers
+    with _folders(cwd, flow, len(placers)) as folders:
+        asked = [([*options, *placer], folder) for placer, folder in zip(placers, folders, strict=True)]
         runs = run_tools(flow.placer, asked, step="place and route", on_line=on_line)
         ended = [pair for pair in zip(folders, runs, strict=True) if not pair[1].returncode]
         placed: list[tuple[Placement, Path]] = []
@@ -99,20 +101,20 @@ def place_and_route(
             placed.append((read_report(folder / REPORT, flow=flow, synthesised=synthesised), folder))
         best, folder = max(placed, key=lambda pair: pair[0].reserve)
         for name in (flow.routed, REPORT, LOG):
-            (folder / name).replace(cwd / name)
+            (folder / name).replace(cwd / name)  # onto itself where it is `cwd`
     with (cwd / LOG).open("a", encoding="utf-8") as log:
         log.writelines(f"Another placer stopped: {run.error}\n" for run in runs if run.returncode)
     return best
 
 
 @contextmanager
-def _folders(cwd: Path, flow: Flow) -> Iterator[list[Path]]:
-    """A folder for each placer, with what it reads: `cwd` itself where there is one."""
-    if len(flow.placers) == 1:
+def _folders(cwd: Path, flow: Flow, number: int) -> Iterator[list[Path]]:
+    """A folder for each of `number` placers, with what it reads: `cwd` itself where there is one."""
+    if number == 1:
         yield [cwd]
         return
     with ExitStack() as stack:
-        folders = [Path(stack.enter_context(TemporaryDirectory(dir=cwd))) for _ in flow.placers]
+        folders = [Path(stack.enter_context(TemporaryDirectory(dir=cwd))) for _ in range(number)]
         for folder in folders:
             for name in (NETLIST, flow.constraints, CLOCKS):
                 if (cwd / name).exists():

@@ -107,6 +107,25 @@ def test_the_fastest_placement_is_kept(tmp_path, monkeypatch, reached):
     assert asked == ["static", "heap"]
 
 
+@pytest.mark.parametrize(("more", "placers"), [(0, ["static", "heap"]), (1, ["static"])])
+def test_a_large_design_is_placed_once(tmp_path, monkeypatch, more, placers):
+    asked = []
+
+    def run_tools(tool, runs, **_):
+        for options, cwd in runs:
+            asked.append(options[options.index("--placer") + 1])
+            write(cwd, {**REPORT, "fmax": {"clk": {"achieved": 100, "constraint": 25}}})
+            (cwd / ecp5.FLOW.routed).touch()
+        return [ToolRun(tool=tool.name, version="", returncode=0, output="", wall_s=0)] * len(runs)
+
+    (tmp_path / "top.json").touch()
+    monkeypatch.setattr(place, "run_tools", run_tools)
+    cells = Resources(luts=ecp5.FLOW.large_cells - 5, ffs=5 + more)
+    assert place_and_route(BOARDS["ulx3s_85f"], cwd=tmp_path, synthesised=cells).fmax_mhz == {"clk": 100}
+    assert asked == placers
+    assert (tmp_path / ecp5.FLOW.routed).exists()
+
+
 def test_what_nextpnr_does_not_count_is_from_synthesis(tmp_path):
     """A logic cell of an iCE40 holds LUT and flip-flop, so flip-flops alone are not reported."""
     report = {**REPORT, "utilization": {"ICESTORM_LC": {"used": 90, "available": 5280}}}
