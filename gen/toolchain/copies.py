@@ -2,8 +2,8 @@
 
 A net that reaches all lanes of an array is slow wherever its driver stands. Here such a gate or register
 becomes several with the same inputs, each for a part of what it drove. Parts follow the natural order of the
-cells' names, and with it the lanes, and do not cut a module of the design in two where that can be helped: so
-a copy serves cells that are placed together. Gates come first, since their copies are loads of registers.
+cells' names, and with it the lanes; none is for two modules of the design that both read much. So a copy serves
+cells that are placed together. Gates come first, since their copies are loads of registers.
 
 Yosys would merge cells that are alike, so this can be done only after it.
 """
@@ -23,6 +23,8 @@ Reader = tuple[str, str, int]
 """Cell, port and place in the port of a bit that is read."""
 
 MOST_LOADS = 32
+_OWN_LOADS = 8
+"""Loads of a module of the design that has a copy of its own."""
 _CONTROL_PORTS = {"CE": 0.25, "LSR": 0.25}
 """Loads of a port that flip-flops placed together share."""
 _BLOCK_RAM_LOADS = 16
@@ -79,7 +81,7 @@ def _copy(cells: Netlist, name: str, output: str, readers: list[Reader], spare: 
 
 
 def _parts(readers: list[Reader]) -> list[list[Reader]]:
-    """Readers in natural order of their names, in parts of `MOST_LOADS`, whole modules if they fit."""
+    """Readers in natural order of their names, in parts of at most `MOST_LOADS`, modules apart."""
     if sum(map(_load, readers)) <= MOST_LOADS:
         return [readers]
     parts: list[list[Reader]] = []
@@ -87,7 +89,7 @@ def _parts(readers: list[Reader]) -> list[list[Reader]]:
     for _, group in groupby(sorted(readers, key=_natural), key=_module):
         run = list(group)
         load = sum(map(_load, run))
-        if load > MOST_LOADS:
+        if load >= _OWN_LOADS:
             parts += _cut(run, load)
             room = 0.0
         elif load > room:
