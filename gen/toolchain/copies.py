@@ -2,7 +2,7 @@
 
 A net that reaches all lanes of an array is slow wherever its driver stands. Here such a gate or register
 becomes several with the same inputs, each for a part of what it drove. Parts follow the natural order of the
-cells' names, and with it the lanes; none is for two modules of the design that both read much. So a copy serves
+cells' names, and with it the lanes; none is for two modules that both read much. So a copy serves
 cells that are placed together. Gates come first, since their copies are loads of registers.
 
 Yosys would merge cells that are alike, so this can be done only after it.
