@@ -13,32 +13,27 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 from report import RESULTS, save, table
+from seeds import placed
 from spikeloom import (
     Build,
     CompileOptions,
     PlanOptions,
     PopulationOptions,
     QuantiseOptions,
-    build,
     compile_model,
     load_samples,
     verify,
 )
-from spikeloom.gen.toolchain.build import board_named
-from spikeloom.gen.toolchain.place import place_and_route
-from spikeloom.gen.toolchain.resources import Resources
 
 __all__ = ["FORMS", "Form", "main"]
 
@@ -127,37 +122,6 @@ def verified(read: Build, x: np.ndarray, y: np.ndarray | None = None) -> dict[st
     }
 
 
-def placed(read: Build, seeds: list[int]) -> dict[str, Any]:
-    """Resources of the routed design, its clock with every seed, and the path that limits the median."""
-    first = build(read, board=BOARD, seed=seeds[0])
-    assert first.fmax_mhz is not None
-    folder = read.path / "board" / BOARD
-    runs = [(first.fmax_mhz, first.luts, first.critical_path)]
-    none = Resources(luts=0, ffs=0, lut_rams=0, block_rams=0, dsps=0, sprams=0)
-    for seed in seeds[1:]:
-        again = folder.parent / f"seed{seed}"
-        again.mkdir()
-        for name in ("top.json", "top.lpf"):
-            shutil.copy(folder / name, again / name)
-        placement = place_and_route(board_named(BOARD), cwd=again, synthesised=none, seed=seed)
-        runs.append(
-            (min(placement.fmax_mhz.values()), placement.resources.luts, str(placement.critical_path))
-        )
-    middle = sorted(runs)[(len(runs) - 1) // 2]
-    return {
-        "luts": int(median(luts for _, luts, _ in runs)),
-        "ffs": first.ffs,
-        "block_rams": first.block_rams,
-        "dsps": first.dsps,
-        "seeds": {str(seed): round(mhz, 1) for seed, (mhz, _, _) in zip(seeds, runs, strict=True)},
-        "fmax_mhz": round(middle[0], 1),
-        "critical_path": middle[2],
-        "first_layer_luts": cell_luts(folder / "top.json", read.plan.accelerator.cores[0].name),
-        "tools": dict(first.tools),
-        "passes": list(first.passes),
-    }
-
-
 def cell_luts(netlist: Path, core: str) -> int:
     """LUTs of the netlist's cells that are named after a core."""
     cells = json.loads(netlist.read_text())["modules"]["top"]["cells"]
@@ -177,7 +141,9 @@ def measure(form: Form, folder: Path, seeds: list[int], limit: int) -> dict[str,
         for kind, size in sizes.items()
         for activity in ACTIVITIES
     }
-    row = {**real, **placed(read, seeds)}
+    row = {**real, **placed(read, BOARD, seeds)}
+    netlist = read.path / "board" / BOARD / "top.json"
+    row["first_layer_luts"] = cell_luts(netlist, read.plan.accelerator.cores[0].name)
     row["us"] = row["cycles"] / row["fmax_mhz"]
     for name, load in {"real": real, **loads}.items():
         rate = (
