@@ -107,7 +107,7 @@ class ParameterStore(wiring.Component):
         read = memory.read_port()
         address, words = self._address(m, period), read.data
         if period > self.LUT_ROWS:
-            words = held(m, words, 1, "words")
+            words = held(m, words, 1, "fetched")
         else:
             address = held(m, address, 1, "address")
         m.d.comb += [read.addr.eq(address), self.words.as_value().eq(words)]

@@ -1,10 +1,12 @@
 """The parameter store: which fields are stored, in which format, and the words of every group."""
 
 import random
+import re
 
 import pytest
 from amaranth import signed, unsigned
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]  (no stub)
+from spikeloom.gen.rtl import convert
 from spikeloom.hw.parameter_store import ParameterStore, parameter_fields
 from spikeloom.hw.params import DecayParams, NeuronParams, Reset
 
@@ -112,3 +114,11 @@ def test_words_that_repeat_are_stored_once(filters, positions, lanes):
     assert words[-1 - store.groups : -1] == expected
     depth = max(2, filters // lanes)
     assert f"size {depth} " in rtlil.convert(store)
+
+
+@pytest.mark.parametrize("neurons", [1, 2, ParameterStore.LUT_ROWS, ParameterStore.LUT_ROWS + 1])
+def test_no_two_wires_have_one_name(neurons):
+    """The fields of a port are wires of their own, named after it."""
+    text = convert(ParameterStore(params(random.Random(1), neurons), lanes=1)).rtlil()
+    wires = re.findall(r"^ +wire .*(\\\S+)$", text, re.M)
+    assert len(wires) == len(set(wires)) > 2
