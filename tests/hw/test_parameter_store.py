@@ -120,5 +120,6 @@ def test_words_that_repeat_are_stored_once(filters, positions, lanes):
 def test_no_two_wires_have_one_name(neurons):
     """The fields of a port are wires of their own, named after it."""
     text = convert(ParameterStore(params(random.Random(1), neurons), lanes=1)).rtlil()
-    wires = re.findall(r"^ +wire .*(\\\S+)$", text, re.M)
-    assert len(wires) == len(set(wires)) > 2
+    for module in text.split("\nmodule ")[1:]:
+        wires = re.findall(r"^ +wire .*(\\\S+)$", module, re.M)
+        assert len(wires) == len(set(wires)) > 2
