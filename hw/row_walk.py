@@ -130,12 +130,13 @@ class RowWalk(wiring.Component):
             width = len(now[name])
             line = Signal(width, name=f"next_line_{name}", reset_less=True)
             at, first = now[name], start[name]
-            word = at + self._step("word", place, now.link, width)
-            column = at + self._step("column", place, now.link, width)
+            # one addition for both, as which it is comes from a register
+            steps = [self._step(kind, place, now.link, width) for kind in ("column", "word")]
+            following = at + Mux(words.none, *steps)
             with m.If(load):
                 m.d.sync += line.eq(first + self._step("line", place, start.link, width))
             with m.Elif(move):
-                m.d.sync += at.eq(Mux(words.none, Mux(columns.none, line, column), word))
+                m.d.sync += at.eq(Mux(words.none & columns.none, line, following))
                 with m.If(words.none & columns.none):
                     m.d.sync += line.eq(line + self._step("line", place, now.link, width))
 
