@@ -163,6 +163,8 @@ class LoadedMemory(wiring.Component):
         """
         for place in range(self.shape.slices):
             data = Signal(SLICE_BITS, name=f"data_{number}_{place}", reset_less=True)
-            with m.If(1):  # no condition; without the line the RTL, by which builds have one shape, would be another
+            with m.If(
+                1
+            ):  # no condition; without the line the RTL, by which builds have one shape, would be another
                 m.d.sync += data.eq(self.load.data)
             m.d.comb += to.word_select(place, SLICE_BITS).eq(data)

@@ -1,8 +1,8 @@
 """Netlist pass: a register of its own for the data of every SPRAM (iCE40 UltraPlus SB_SPRAM256KA).
 
 These RAMs lie in the corners of the device, and weights take all four. One register that drives the same bit
-of several is far from most of them. Here each RAM gets a copy with the same input. Yosys would merge registers
-that are alike, so this can be done only after it; addresses and enables are not touched.
+of several is far from most of them. Here each RAM gets a copy with the same input. Yosys would merge
+registers that are alike, so this can be done only after it; addresses and enables are not touched.
 """
 
 from __future__ import annotations
