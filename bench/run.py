@@ -25,6 +25,7 @@ SECTIONS = {
     "networks": "networks.py",
     "link": "link_faults.py",
     "link_builds": "link_builds.py",
+    "up5k": "up5k_builds.py",
     "activity": "activity.py",
     "bound": "memory_bound.py",
     "resources": "resources.py",

@@ -73,7 +73,7 @@ class LoadedMemory(wiring.Component):
 
     One address serves both reading and writing, as a single-port RAM has it; nothing is read in a cycle that
     writes. What it holds before it is loaded is unknown in a device; simulations start with `words`. What the
-    load bus brings is held in registers here, data beside every SPRAM: these lie in the corners of a device.
+    load bus brings is held in registers here, data in every bank.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ class LoadedMemory(wiring.Component):
             write.en.eq(written & writing.replicate(slices)),
         ]
         m.d.sync += [writing.eq(load.write & here), written.eq(wanted), word.eq(read.data)]
-        self._hold_data(m, number, wanted, write.data)
+        self._hold_data(m, number, write.data)
         return word
 
     def _memory(self, m: Module, number: int) -> Memory:
@@ -155,11 +155,13 @@ class LoadedMemory(wiring.Component):
         )
         return memory
 
-    def _hold_data(self, m: Module, number: int, wanted: Signal, to: Value) -> None:
-        """What is written: a register for every SPRAM, whose own enable keeps it from being merged."""
-        spram = self.store is WeightStore.SPRAM
+    def _hold_data(self, m: Module, number: int, to: Value) -> None:
+        """What is written: registers of every bank.
+
+        They are alike in all banks, so synthesis merges them; SPRAMs get theirs back in a netlist pass.
+        An enable would keep them apart too, but it would come late.
+        """
         for place in range(self.shape.slices):
             data = Signal(SLICE_BITS, name=f"data_{number}_{place}", reset_less=True)
-            with m.If(wanted[place] if spram else 1):
-                m.d.sync += data.eq(self.load.data)
+            m.d.sync += data.eq(self.load.data)
             m.d.comb += to.word_select(place, SLICE_BITS).eq(data)

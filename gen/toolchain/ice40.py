@@ -34,11 +34,13 @@ _FLIP_FLOPS = (
     *("$_DFF_?_", "$_DFFE_?P_", "$_DFF_?P?_", "$_DFFE_?P?P_"),
     *("$_SDFF_?P?_", "$_SDFFCE_?P?P_"),
 )
-# Enables and resets of less than a tile become logic in front of the flip-flops: placing them takes tiles
-# apart, and where a flip-flop has its cell's LUT to itself the logic is free.
+_LEAST_ENABLED = 3 * _TILE_CELLS
+"""Flip-flops that are worth an enable: its way to a tile takes twice that to a LUT."""
+# Enables and resets of less become logic in front of the flip-flops: placing them takes tiles apart, and
+# where a flip-flop has its cell's LUT to itself the logic is free.
 _CONTROLS = (
     f"dfflegalize {' '.join(f'-cell {kind} 0' for kind in _FLIP_FLOPS)} -cell $_DLATCH_?_ x"
-    f" -mince {_TILE_CELLS} -minsrst {_TILE_CELLS}"
+    f" -mince {_LEAST_ENABLED} -minsrst {_TILE_CELLS}"
 )
 
 

@@ -94,24 +94,27 @@ def test_ice40_logic_cells():
 
 
 CONTROLLED = """
-module top(input clk, input [3:0] c, input [15:0] d, output reg [6:0] a, b, output reg [7:0] e, r);
+module top(
+  input clk, input [3:0] c, input [23:0] d,
+  output reg [22:0] a, output reg [6:0] b, output reg [23:0] e, output reg [7:0] r
+);
   always @(posedge clk) begin
-    if (c[0]) a <= d[6:0];
+    if (c[0]) a <= d[22:0];
     if (c[1]) b <= 0; else b <= d[6:0];
-    if (c[2]) e <= d[7:0];
+    if (c[2]) e <= d;
     if (c[3]) r <= 0; else r <= d[7:0];
   end
 endmodule
 """
 
 
-def test_ice40_controls_of_less_than_a_tile_are_logic(tmp_path):
-    """Seven flip-flops with an enable or a reset of their own have it in front of them, eight in the tile."""
+def test_ice40_controls_of_few_flip_flops_are_logic(tmp_path):
+    """An enable of 23 flip-flops and a reset of 7 are in front of them; of 24 and of 8, in the tiles."""
     rtlil(tmp_path, CONTROLLED)
     found = synthesise(["top.il"], top="top", device=BOARDS["icebreaker"].device, cwd=tmp_path)
     kinds = {name: count for name, count in found.cells.items() if name.startswith("SB_")}
-    assert kinds == {"SB_DFF": 14, "SB_DFFE": 8, "SB_DFFSR": 8, "SB_LUT4": 14}
-    assert found.resources.luts == 30  # those that are logic share a cell with it
+    assert kinds == {"SB_DFF": 30, "SB_DFFE": 24, "SB_DFFSR": 8, "SB_LUT4": 30}
+    assert found.resources.luts == 62  # those that are logic share a cell with it
 
 
 def test_a_failure_is_one_line(tmp_path):
