@@ -23,8 +23,8 @@ Reader = tuple[str, str, int]
 """Cell, port and place in the port of a bit that is read."""
 
 MOST_LOADS = 32
-_OWN_LOADS = 8
-"""Loads of a module of the design that has a copy of its own."""
+_OWN_READERS = 8
+"""Readers in a module of the design that has a copy of its own; the parts of a memory have fewer."""
 _CONTROL_PORTS = {"CE": 0.25, "LSR": 0.25}
 """Loads of a port that flip-flops placed together share."""
 _BLOCK_RAM_LOADS = 16
@@ -89,7 +89,7 @@ def _parts(readers: list[Reader]) -> list[list[Reader]]:
     for _, group in groupby(sorted(readers, key=_natural), key=_module):
         run = list(group)
         load = sum(map(_load, run))
-        if load >= _OWN_LOADS:
+        if len(run) >= _OWN_READERS or load > MOST_LOADS:
             parts += _cut(run, load)
             room = 0.0
         elif load > room:
