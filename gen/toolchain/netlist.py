@@ -15,7 +15,7 @@ from ...hw.boards.device import Family
 from .adder_inputs import fold_adder_inputs
 from .carry_chains import trim_carry_chains
 from .copies import copy_gates, copy_registers
-from .lut_levels import shorten_lut_paths
+from .lut_levels import shorten_ecp5_lut_paths, shorten_ice40_lut_paths
 from .output_registers import absorb_output_registers
 from .spram_registers import copy_spram_registers
 
@@ -25,11 +25,12 @@ NetlistPass = Callable[[dict[str, Any]], dict[str, Any]]
 
 # By family, in the order in which they run; the name is what an option turns off and a result lists.
 PASSES: Mapping[Family, Mapping[str, NetlistPass]] = {
-    Family.ICE40: {"spram_registers": copy_spram_registers, "lut_levels": shorten_lut_paths},
+    Family.ICE40: {"spram_registers": copy_spram_registers, "lut_levels": shorten_ice40_lut_paths},
     Family.ECP5: {
         "output_registers": absorb_output_registers,
         "carry_chains": trim_carry_chains,
         "adder_inputs": fold_adder_inputs,
+        "lut_levels": shorten_ecp5_lut_paths,
         "gate_copies": copy_gates,
         "register_copies": copy_registers,
     },

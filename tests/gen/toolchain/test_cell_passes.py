@@ -1,11 +1,12 @@
-"""Netlist passes of iCE40: the same function with fewer LUTs in a row; registers of SPRAMs."""
+"""Netlist passes cell by cell: the same function with fewer LUTs in a row; registers of SPRAMs."""
 
 import copy
 import random
 from collections import Counter
+from functools import cache
 
 import pytest
-from spikeloom.gen.toolchain.lut_levels import shorten_lut_paths
+from spikeloom.gen.toolchain.lut_levels import shorten_ecp5_lut_paths, shorten_ice40_lut_paths
 from spikeloom.gen.toolchain.spram_registers import copy_spram_registers
 
 INPUTS = 6
@@ -87,6 +88,7 @@ def levels(netlist):
     cells = netlist["modules"]["top"]["cells"].values()
     drivers = {cell["connections"]["O"][0]: cell for cell in cells if cell["type"] == "SB_LUT4"}
 
+    @cache
     def level(bit):
         if bit not in drivers:
             return 0
@@ -98,10 +100,30 @@ def levels(netlist):
 @pytest.mark.parametrize("seed", range(20))
 def test_the_same_function(seed):
     before = random_netlist(random.Random(seed))
-    after = shorten_lut_paths(copy.deepcopy(before))
+    after = shorten_ice40_lut_paths(copy.deepcopy(before))
     assert sum(levels(after)) < sum(levels(before))
     for number in range(1 << INPUTS):
         assert evaluate(after, number) == evaluate(before, number), f"seed {seed}, inputs {number:06b}"
+
+
+ECP5_NAMES = {"SB_LUT4": "LUT4", "LUT_INIT": "INIT", "O": "Z", **dict(zip(PORTS, "ABCD", strict=True))}
+
+
+def renamed(netlist, names):
+    """The same with other names of types, ports and parameters."""
+    if isinstance(netlist, dict):
+        return {names.get(key, key): renamed(value, names) for key, value in netlist.items()}
+    return names.get(netlist, netlist) if isinstance(netlist, str) else netlist
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_same_function_on_ecp5(seed):
+    netlist = random_netlist(random.Random(seed), luts=14)  # too few for a carry
+    found = shorten_ecp5_lut_paths(renamed(netlist, ECP5_NAMES))
+    after = renamed(found, {new: old for old, new in ECP5_NAMES.items()})
+    assert sum(levels(after)) < sum(levels(netlist))
+    for number in range(1 << INPUTS):
+        assert evaluate(after, number) == evaluate(netlist, number), f"seed {seed}, inputs {number:06b}"
 
 
 def test_the_comparison_can_fail():
@@ -120,7 +142,7 @@ def test_a_row_of_small_gates_becomes_one():
         "not": lut([10, "0", "0", "0"], 11, "01" * 8),
         "or": lut(["0", "0", 11, 4], 12, "1111111111110000"),
     }
-    after = shorten_lut_paths(module(cells, [10, 11, 12]))
+    after = shorten_ice40_lut_paths(module(cells, [10, 11, 12]))
     assert levels(after) == [1, 1, 1]
     assert [evaluate(after, number) for number in (0b000, 0b011, 0b111)] == [[0, 1, 1], [1, 0, 0], [1, 0, 1]]
 
@@ -130,7 +152,7 @@ def test_what_is_read_by_nobody_any_more_is_gone():
         "and": lut([2, 3, "0", "0"], 10, "1000" * 4),
         "not": lut([10, "0", "0", "0"], 11, "01" * 8),
     }
-    assert list(shorten_lut_paths(module(cells, [11]))["modules"]["top"]["cells"]) == ["not"]
+    assert list(shorten_ice40_lut_paths(module(cells, [11]))["modules"]["top"]["cells"]) == ["not"]
 
 
 def test_adders_stay():
@@ -142,7 +164,7 @@ def test_adders_stay():
         "sum1": lut(["0", 5, 6, 11], 13, "1100001100111100"),
     }
     before = copy.deepcopy(cells)
-    assert shorten_lut_paths(module(cells, [12, 13]))["modules"]["top"]["cells"] == before
+    assert shorten_ice40_lut_paths(module(cells, [12, 13]))["modules"]["top"]["cells"] == before
 
 
 def spram(data):
