@@ -13,22 +13,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from report import RESULTS, save, table
-from spikeloom import Build, CompileOptions, PlanOptions, build, compile_model, load_samples, verify
-from spikeloom.gen.toolchain.build import BuildResult, board_named
-from spikeloom.gen.toolchain.clocks import with_clock
-from spikeloom.gen.toolchain.domains import DomainTiming, domain_timings
-from spikeloom.gen.toolchain.place import place_and_route
-from spikeloom.gen.toolchain.resources import Resources
+from seeds import placed
+from spikeloom import Build, CompileOptions, PlanOptions, compile_model, load_samples, verify
 
 __all__ = ["FORMS", "Form", "main"]
 
@@ -75,49 +69,22 @@ def compiled(form: Form, folder: Path) -> tuple[Build, Path]:
     return result.build, data / f"{form.network}_test.npz"
 
 
-def placed(read: Build, form: Form, seeds: list[int]) -> tuple[BuildResult, list[tuple[DomainTiming, ...]]]:
-    """The first seed's build, and the clock domains with every seed, all of one netlist."""
-    first = build(read, board=BOARD, link=form.link, clock=form.clock_mhz, seed=seeds[0])
-    assert first.bitstream is not None
-    folder, timings = first.bitstream.parent, [first.domains]
-    board = board_named(BOARD) if form.clock_mhz is None else with_clock(board_named(BOARD), form.clock_mhz)
-    none = Resources(luts=0, ffs=0, lut_rams=0, block_rams=0, dsps=0, sprams=0)
-    for seed in seeds[1:]:
-        again = folder.parent / f"seed{seed}"
-        again.mkdir()
-        for name in ("top.json", "top.pcf"):
-            shutil.copy(folder / name, again / name)
-        placement = place_and_route(board, cwd=again, synthesised=none, seed=seed)
-        timings.append(domain_timings(placement, board, split=form.link is not None))
-    return first, timings
-
-
 def measure(form: Form, folder: Path, seeds: list[int], limit: int) -> dict[str, Any]:
     """Verify a form, and build it with every seed."""
     read, data = compiled(form, folder)
     samples = load_samples(data, shape=(read.plan.accelerator.channels,), limit=limit)
     found = verify(read, samples.x, samples.y)
     good = found.mismatches == 0 and found.cycle_mismatches == 0
-    first, timings = placed(read, form, seeds)
-    middle = sorted((domains[0] for domains in timings), key=lambda domain: domain.fmax_mhz)
-    fmax_mhz = median(domain.fmax_mhz for domain in middle)
+    row = placed(read, BOARD, seeds, link=form.link, clock_mhz=form.clock_mhz)
     return {
         "samples": found.samples,
         "good": good,
         "accuracy": found.accuracy,
         "cycles": found.cycles_per_sample,
         "link": form.link,
-        "luts": first.luts,
-        "block_rams": first.block_rams,
-        "sprams": first.sprams,
-        "seeds": {str(seed): domains[0].fmax_mhz for seed, domains in zip(seeds, timings, strict=True)},
-        "fmax_mhz": fmax_mhz,
-        "link_mhz": [domain.fmax_mhz for domains in timings for domain in domains[1:]],
-        "us": (found.cycles_per_sample or 0.0) / fmax_mhz,
-        "critical_path": middle[(len(middle) - 1) // 2].critical_path,
-        "passes": list(first.passes),
-        "tools": dict(first.tools),
-        "met": good and fmax_mhz >= LEAST_MHZ,
+        **row,
+        "us": (found.cycles_per_sample or 0.0) / row["fmax_mhz"],
+        "met": good and row["fmax_mhz"] >= LEAST_MHZ,
     }
 
 
