@@ -4,6 +4,7 @@ import copy
 import random
 from collections import Counter
 from functools import cache
+from typing import Any
 
 import pytest
 from spikeloom.gen.toolchain.lut_levels import shorten_ecp5_lut_paths, shorten_ice40_lut_paths
@@ -109,7 +110,7 @@ def test_the_same_function(seed):
 ECP5_NAMES = {"SB_LUT4": "LUT4", "LUT_INIT": "INIT", "O": "Z", **dict(zip(PORTS, "ABCD", strict=True))}
 
 
-def renamed(netlist, names):
+def renamed(netlist: Any, names: dict[str, str]) -> Any:
     """The same with other names of types, ports and parameters."""
     if isinstance(netlist, dict):
         return {names.get(key, key): renamed(value, names) for key, value in netlist.items()}
