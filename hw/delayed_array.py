@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -25,7 +25,7 @@ from .weight_memory import WeightMemory
 __all__ = ["DelayedArray"]
 
 _ROW_CYCLES = 1 + WeightMemory.READ_CYCLES  # from an event to its row
-_SLOT_CYCLES = 3  # from a row to the slots that its delays lead to: on the way to its lane, sum, modulo
+_SLOT_CYCLES = 3  # from a row to the slots that its delays lead to: on the way to its lane, sum, behind it
 
 
 class DelayedArray(wiring.Component):
@@ -37,7 +37,8 @@ class DelayedArray(wiring.Component):
     sweep : out, `sweep_signature(update_lanes, groups, acc_bits)`; begins with `start` when `sweep_ready`
 
     An event and a tick take `params.groups` cycles each; a sample's last tick is followed by
-    ``max_delay * groups`` cycles in which nothing is taken: what is due later is cleared.
+    ``max_delay * groups`` cycles in which nothing is taken: what is due later is cleared. The ring has a
+    power of two of slots, so that a slot is the low bits of a sum.
 
     Parameters
     ----------
@@ -52,10 +53,10 @@ class DelayedArray(wiring.Component):
 
     def __init__(self, params: ArrayParams, rows: Sequence[int], *, update_lanes: int, accs_late: int = 0):
         self.params = params
-        self.slots = params.max_delay + 1
+        self.slots = params.delay_slots
         self.memory = WeightMemory(rows, count=params.rows, row_bits=params.row_bits, store=params.store)
         self.accumulators = delay_bank(params, update_lanes=update_lanes, accs_late=accs_late)
-        group, slot = bits_for_unsigned(params.groups - 1), bits_for_unsigned(self.slots - 1)
+        group, slot = bits_for_unsigned(params.groups - 1), params.delay_bits
         # an event's group is added; a tick's is taken out; else, with `clear`, it is just emptied
         value = {"value": params.value_bits} if params.value_bits else {}
         self._access = data.StructLayout(
@@ -128,10 +129,10 @@ class DelayedArray(wiring.Component):
         with m.If(self.accumulators.free):
             m.d.sync += blocked.eq(0)
         with m.If((access.tick | access.clear) & access.final):
-            m.d.sync += slot.eq(Mux(slot == self.slots - 1, 0, slot + 1))
+            m.d.sync += slot.eq(slot + 1)
             with m.If(access.tick):
-                m.d.sync += [blocked.eq(1), left.eq(self.slots - 1)]
-                m.d.sync += clearing.eq(token.last & Const(self.slots > 1))
+                m.d.sync += [blocked.eq(1), left.eq(self.params.max_delay)]
+                m.d.sync += clearing.eq(token.last)
             with m.Else():
                 m.d.sync += [left.eq(left - 1), clearing.eq(left != 1)]
 
@@ -173,14 +174,15 @@ class DelayedArray(wiring.Component):
                 Signal(operand["weight"].shape, name=f"{name}_{lane}", reset_less=True)
                 for name in ("gated", "weight")
             )
-            due = Signal(range(2 * self.slots), name=f"due_{lane}", reset_less=True)
-            slot = Signal(range(self.slots), name=f"slot_{lane}", reset_less=True)
+            due, slot = (
+                Signal(range(self.slots), name=f"{name}_{lane}", reset_less=True) for name in ("due", "slot")
+            )
             m.d.sync += [
                 raw.eq(Cat(stored[: params.weight_bits], stored[params.weight_bits :] & delayed)),
                 due.eq(now.slot + raw[params.weight_bits :]),
                 gated.eq(signed_weight(raw, params) & now.add.replicate(len(gated))),
                 weight.eq(gated * after.value if params.value_bits else gated),
-                slot.eq(Mux(due >= self.slots, due - self.slots, due)),
+                slot.eq(due),
             ]
             m.d.comb += [
                 ring.strobe.eq(strobe),

@@ -69,6 +69,11 @@ class ArrayParams:
         return bits_for_unsigned(self.max_delay) if self.max_delay else 0
 
     @property
+    def delay_slots(self) -> int:
+        """Steps that a lane's memory has accumulators for: a power of two above `max_delay`."""
+        return 1 << self.delay_bits
+
+    @property
     def lane_bits(self) -> int:
         """Width of a weight and its delay, the weight in the low bits."""
         return self.weight_bits + self.delay_bits

@@ -170,7 +170,7 @@ class CoreParams:
     def rest_cycles(self) -> int:
         """Cycles after a reset, or a sample's last tick, in which delays may be at work; 0 without any."""
         lines = [link.line.rest_cycles for link in self.links if link.line is not None]
-        slots = self.array.max_delay + 1
+        slots = self.array.delay_slots
         return max([0, *lines, slots * self.array.groups + 12 if slots > 1 else 0])
 
     @property

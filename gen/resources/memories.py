@@ -214,7 +214,7 @@ def _accumulators(core: CoreParams) -> Iterator[MemoryShape]:
         )
         return
     if array.max_delay:
-        depth = (array.max_delay + 1) << (array.groups - 1).bit_length()
+        depth = array.delay_slots << (array.groups - 1).bit_length()
         yield MemoryShape(
             block="ring",
             depth=max(2, depth),
