@@ -41,7 +41,7 @@ from spikeloom import (
 from spikeloom.gen.planning.targets import Target
 from spikeloom.gen.resources.model import predict_resources
 from spikeloom.gen.toolchain.flows import FLOWS
-from spikeloom.gen.toolchain.netlist import PASSES, apply_passes
+from spikeloom.gen.toolchain.netlist import apply_passes, passes_for
 from spikeloom.gen.toolchain.process import tool_version
 from spikeloom.gen.toolchain.resources import count_resources
 from spikeloom.gen.toolchain.synthesis import synthesise
@@ -118,7 +118,7 @@ def synthesised(read: Build) -> dict[str, Any]:
         found = synthesise(
             ["design.il"], top="accelerator", device=BOARD.device, cwd=path, unread=["saturations"]
         )
-        apply_passes(found.netlist, PASSES[BOARD.family])
+        apply_passes(found.netlist, passes_for(BOARD.device))
         cells = json.loads(found.netlist.read_text())["modules"]["accelerator"]["cells"].values()
     after = count_resources(Counter(cell["type"] for cell in cells), FLOWS[BOARD.family].cells)
     return {"synthesised": asdict(found.resources), "passed": asdict(after)}

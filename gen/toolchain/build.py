@@ -23,7 +23,7 @@ from .clocks import AUTO, GAIN, TRIES, faster, first_try, parse_clock, with_cloc
 from .domains import DomainTiming, domain_timings
 from .fit import check_fit, check_memory, out_of_room
 from .flows import FLOWS
-from .netlist import PASSES, apply_passes
+from .netlist import apply_passes, passes_for
 from .place import Placement, pack, place_and_route
 from .process import OnLine, require, tool_version
 from .resources import Resources
@@ -241,7 +241,7 @@ def _bitstream(
     _write_top(top, board, folder)
     sources = [_relative(build.rtlil, folder), "top.il"]
     synthesis = _synthesise(build, board, folder, sources, "top", engine, progress)
-    passes = PASSES[board.family]
+    passes = passes_for(board.device)
     apply_passes(synthesis.netlist, passes)
     placement = _place(build, board, folder, synthesis.resources, seed, _lines(progress, "place and route"))
     bitstream = pack(board, cwd=folder, on_line=_lines(progress, "packing"))

@@ -10,7 +10,7 @@ from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]  
 from spikeloom.gen.emit import emit_rtlil
 from spikeloom.gen.plan import PlanOptions, make_plan
 from spikeloom.gen.resources.model import predict_resources
-from spikeloom.gen.toolchain.netlist import PASSES, apply_passes
+from spikeloom.gen.toolchain.netlist import apply_passes, passes_for
 from spikeloom.gen.toolchain.selftest_words import event_words, output_words
 from spikeloom.gen.toolchain.synthesis import synthesise
 from spikeloom.gen.toolchain.yosys import run_yosys
@@ -113,7 +113,7 @@ def simulate(folder, *, time_ns=20_000, bench=BENCH):
 def test_netlist_equals_golden(tmp_path, board, on):
     """With the netlist passes of the family `on` or not; those of ECP5 are below, with block RAMs."""
     device = BOARDS[board].device
-    passes = PASSES[device.family] if on else {}
+    passes = passes_for(device) if on else {}
     cells = gates(tmp_path, network(device.family), device, passes=passes)
     if device.family == "ice40":
         assert {"SB_MAC16", "SB_RAM40_4K"} <= cells.keys()
@@ -139,7 +139,7 @@ endmodule
 def test_an_ice40_starts_without_a_reset(tmp_path, spoil, shown):
     """The whole top level, from its pins: 180 cycles (15 us) of waiting, then the sample."""
     board = BOARDS["ice40_hx8k_evn"]
-    passes = PASSES[board.family]
+    passes = passes_for(board.device)
     gates(tmp_path, network(board.family), board.device, spoil=spoil, board=board, passes=passes)
     assert simulate(tmp_path, bench=PINS) == shown
 
@@ -156,7 +156,7 @@ def test_a_wrong_answer_fails(tmp_path):
 def test_block_rams_with_and_without_their_output_registers(tmp_path, sizes, lanes, on):
     """Weight memories of many words, and wide ones; the answer is the same."""
     device = BOARDS["ulx3s_85f"].device
-    passes = PASSES[device.family] if on else {}
+    passes = passes_for(device) if on else {}
     options = {"block_rams": True, "lanes": lanes, "passes": passes}
     cells = gates(tmp_path, network(device.family, sizes, seed=0), device, **options)
     assert cells["DP16KD"] >= 1
@@ -167,7 +167,7 @@ def test_block_rams_with_and_without_their_output_registers(tmp_path, sizes, lan
 def test_deep_memories_are_sliced(tmp_path):
     """2400 words of 12 bits: three block RAMs of 4096 words of 4 bits, and no multiplexer behind them."""
     device = BOARDS["ulx3s_85f"].device
-    options = {"block_rams": True, "lanes": 3, "passes": PASSES[device.family]}
+    options = {"block_rams": True, "lanes": 3, "passes": passes_for(device)}
     qnet = network(device.family, (600, 12, 5), seed=2)
     bits = 3 * qnet.populations[0].weight_bits
     cells = gates(tmp_path, qnet, device, **options)

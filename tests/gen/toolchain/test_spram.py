@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from spikeloom.gen.build_dir import Build, read_build, write_build
 from spikeloom.gen.plan import PlanOptions, make_plan
-from spikeloom.gen.toolchain.netlist import PASSES, apply_passes
+from spikeloom.gen.toolchain.netlist import apply_passes, passes_for
 from spikeloom.gen.toolchain.synthesis import synthesise
 from spikeloom.gen.toolchain.tops import ACCELERATOR
 from spikeloom.gen.toolchain.yosys import run_yosys
@@ -99,7 +99,7 @@ def gates(folder: Path, build: Build) -> dict[str, int]:
     shutil.copyfile(build.rtlil, folder / "accelerator.il")
     device = BOARDS[BOARD].device
     netlist = synthesise(["accelerator.il"], top=ACCELERATOR, device=device, cwd=folder, blank=True)
-    apply_passes(netlist.netlist, PASSES[device.family])
+    apply_passes(netlist.netlist, passes_for(device))
     (folder / "spram.v").write_text(SPRAM)
     run_yosys(
         """
