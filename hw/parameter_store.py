@@ -119,10 +119,13 @@ class ParameterStore(wiring.Component):
             return self.group
         if period & (period - 1) == 0:
             return self.group[: period.bit_length() - 1]
-        following = Signal(range(period))
-        address = Mux(self.group == 0, 0, following)
-        m.d.sync += following.eq(Mux(address == period - 1, 0, address + 1))
-        return address
+        following, final = Signal(range(period)), Signal()  # behind this cycle's; whether it is the last
+        first = self.group == 0
+        m.d.sync += [
+            following.eq(Mux(first, 1, Mux(final, 0, following + 1))),
+            final.eq(~first & (following == period - 2)),
+        ]
+        return Mux(first, 0, following)
 
 
 def _period(rows: list[int]) -> int:
