@@ -82,8 +82,12 @@ class Form:
 FORMS = {
     "fast": Form(network="mnist", plan=PlanOptions(lanes=128), targets={**COMMON, **FAST}),
     "small": Form(network="mnist", plan=PlanOptions(lanes=16, update_lanes=1), targets=SMALL),
+    "lanes 64": Form(network="mnist", plan=PlanOptions(lanes=64), targets=COMMON),
     "lanes 32": Form(network="mnist", plan=PlanOptions(lanes=32), targets=COMMON),
-    "lanes 8": Form(network="mnist", plan=PlanOptions(lanes=8, update_lanes=1), targets=COMMON),
+    **{
+        f"lanes {lanes}": Form(network="mnist", plan=PlanOptions(lanes=lanes, update_lanes=1), targets=COMMON)
+        for lanes in (8, 4, 2, 1)
+    },
     "digits": Form(network="digits", plan=PlanOptions(), targets=COMMON),
     "digits, lanes 8": Form(network="digits", plan=PlanOptions(lanes=8), targets=COMMON),
 }
