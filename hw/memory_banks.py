@@ -15,6 +15,7 @@ from amaranth import Module, Mux, Signal, Value
 from .staged import held
 
 __all__ = [
+    "SHALLOW",
     "bank_address",
     "bank_starts",
     "bank_words",
@@ -25,7 +26,7 @@ __all__ = [
 ]
 
 DEEPEST = 1 << 14  # words of an 18-kbit block RAM, one bit wide
-_SHALLOW = 1 << 10  # up to so many nothing is gained
+SHALLOW = 1 << 10  # up to so many nothing is gained
 _WIDTHS = {1 << 14: 1, 1 << 13: 2, 1 << 12: 4, 1 << 11: 9, 1 << 10: 18}
 _WIDTH = 36  # of what is shallower still
 _MOST_MORE = 1.25
@@ -39,7 +40,7 @@ def bank_words(words: int, bits: int) -> tuple[int, ...]:
     """
     if words > DEEPEST:
         return (DEEPEST, *bank_words(words - DEEPEST, bits))
-    if words <= _SHALLOW:
+    if words <= SHALLOW:
         return (words,)
     half = 1 << ((words - 1).bit_length() - 1)
     parts = (half, *bank_words(words - half, bits))

@@ -11,8 +11,9 @@ from amaranth.lib.wiring import In, Out
 
 from .kinds import WeightStore
 from .loaded_memory import LoadedMemory, LoadedShape
-from .memory_banks import bank_address, bank_starts, bank_words, choice_cycles, choose_bank
+from .memory_banks import SHALLOW, bank_address, bank_starts, bank_words, choice_cycles, choose_bank
 from .params import bits_for_unsigned
+from .staged import held
 
 __all__ = ["WeightMemory"]
 
@@ -21,13 +22,15 @@ class WeightMemory(wiring.Component):
     """Memory of `count` words of `row_bits`; `row` follows `address` by `READ_CYCLES` and `late` cycles.
 
     Nothing stands between a block RAM and its output register, so that the register can be the RAM's own:
-    what is deep is made of banks (hw/memory_banks.py), chosen behind it. With another `store` than
-    INITIALISED the words come over the load bus: `loaded` is the memory then, which the bus drives.
+    what is deep is made of banks (hw/memory_banks.py), chosen behind it. Its block RAMs stand far from each
+    other: their address has a register on the way. With another `store` than INITIALISED the words come over
+    the load bus: `loaded` is the memory then, which the bus drives.
 
     Parameters
     ----------
     late : int
-        Cycles that the row may come later, for the choice of a bank: `late_cycles` is what it takes.
+        Cycles that the row may come later, for the way of the address and the choice of a bank:
+        `late_cycles` is what they take.
     block_ram : bool
         Whether it is block RAM even where LUTs would cost less: several levels of them are slow.
     """
@@ -62,8 +65,10 @@ class WeightMemory(wiring.Component):
 
     @staticmethod
     def late_cycles(count: int, row_bits: int, store: WeightStore) -> int:
-        """Cycles beyond `READ_CYCLES` that the choice of a bank takes."""
-        return choice_cycles(bank_words(count, row_bits)) if store is WeightStore.INITIALISED else 0
+        """Cycles beyond `READ_CYCLES` that the way to many block RAMs and the choice of a bank take."""
+        if store is not WeightStore.INITIALISED:
+            return 0
+        return choice_cycles(bank_words(count, row_bits)) + int(count > SHALLOW)
 
     def elaborate(self, platform):
         m = Module()
@@ -72,6 +77,8 @@ class WeightMemory(wiring.Component):
             m.d.comb += [self.loaded.address.eq(self.address), self.row.eq(self.loaded.word)]
             return m
         banks = bank_words(len(self.rows), self.row_bits)
+        ahead = int(self.late > choice_cycles(banks))
+        address = held(m, self.address, ahead, "near_address")
         words = []
         for number, (start, count) in enumerate(zip(bank_starts(banks), banks, strict=True)):
             name = f"weights_{number}" if len(banks) > 1 else "weights"
@@ -79,10 +86,10 @@ class WeightMemory(wiring.Component):
             m.submodules[name] = memory
             read = memory.read_port()
             word = Signal(self.row_bits, name=f"{name}_row", reset_less=True)
-            m.d.comb += read.addr.eq(bank_address(self.address, count))
+            m.d.comb += read.addr.eq(bank_address(address, count))
             m.d.sync += word.eq(read.data)
             words.append(word)
-        m.d.comb += self.row.eq(choose_bank(m, self.address, words, banks, cycles=self.late))
+        m.d.comb += self.row.eq(choose_bank(m, address, words, banks, cycles=self.late - ahead))
         return m
 
     def _bank(self, rows: Sequence[int]) -> Memory:

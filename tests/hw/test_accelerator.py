@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from spikeloom.gen.cycles import predict_cycles
 from spikeloom.gen.memory_traffic import core_events, memory_cycles
-from spikeloom.hw import memory_banks
+from spikeloom.hw import memory_banks, weight_memory
 from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.accumulators import lead_cycles
 from spikeloom.hw.params import ReadoutKind
@@ -266,15 +266,22 @@ def test_cycles_are_those_of_each_sample_alone():
 
 @pytest.mark.parametrize("input_values", [False, True])
 @pytest.mark.parametrize("deepest", [8, 32])
-def test_weights_in_banks(deepest, input_values, monkeypatch):
-    """As if block RAMs had few words: up to 18 banks, whose choice takes one or two cycles more."""
+@pytest.mark.parametrize("shallow", [16, 1024])
+def test_weights_in_banks(shallow, deepest, input_values, monkeypatch):
+    """As if block RAMs had few words: up to 18 banks, whose choice takes one or two cycles more.
+
+    What is not shallow has its address a cycle later.
+    """
     monkeypatch.setattr(memory_banks, "DEEPEST", deepest)
+    monkeypatch.setattr(weight_memory, "SHALLOW", shallow)
     rng = random.Random(f"banks {deepest} {input_values}")
     sizes, shapes = [23, 12, 7], [(2, 1), (4, 2)]
     chain = random_chain(
         rng, sizes=sizes, shapes=shapes, readout=ReadoutKind.SPIKES, input_max=3, input_values=input_values
     )
     array = chain.params.cores[0].array
-    assert lead_cycles(array) - lead_cycles(replace(array, sources=1)) == {8: 2, 32: 1}[deepest]
+    assert lead_cycles(array) - lead_cycles(replace(array, sources=1)) == {8: 2, 32: 1}[deepest] + (
+        shallow == 16
+    )
     # a value that comes in two parts is two events
     check(chain, random_samples(rng, chain, samples=3, steps=5), shuffle=not input_values)
