@@ -31,8 +31,8 @@ _PASSES: Mapping[Family, Mapping[str, NetlistPass]] = {
     Family.ICE40: {"spram_registers": copy_spram_registers, "lut_levels": shorten_ice40_lut_paths},
     Family.ECP5: {
         "output_registers": absorb_output_registers,
-        "carry_chains": trim_carry_chains,
         "adder_inputs": fold_adder_inputs,
+        "carry_chains": trim_carry_chains,  # begins a chain otherwise where its first bit has a gate inside
         "lut_levels": shorten_ecp5_lut_paths,
         "gate_copies": copy_gates,
         "register_copies": copy_registers,
