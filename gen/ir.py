@@ -7,6 +7,7 @@ projection that is not recurrent goes forward.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,7 +40,7 @@ class Input:
     @property
     def size(self) -> int:
         """Number of input channels; event index = C-order index into `shape`."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,7 +85,7 @@ class Population:
     @property
     def size(self) -> int:
         """Number of neurons; neuron index = C-order index into `shape`."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     @property
     def spiking(self) -> bool:
@@ -201,7 +202,10 @@ class QuantisedPopulation:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class QuantisedProjection:
-    """Synapses in integers: as `Projection`, but `weight` is int32, in the target's `weight_bits`."""
+    """Synapses in integers: as `Projection`, but `weight` is int32, in the target's `weight_bits`.
+
+    Arrays that can be written to are copied: what is made ready of a network holds for all its runs.
+    """
 
     name: str
     source: str
@@ -210,6 +214,11 @@ class QuantisedProjection:
     recurrent: bool = False
     conv: ConvParams | None = None
     delay_steps: IntArray | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", _read_only(self.weight))
+        if self.delay_steps is not None:
+            object.__setattr__(self, "delay_steps", _read_only(self.delay_steps))
 
     @property
     def sources(self) -> int:
@@ -220,6 +229,13 @@ class QuantisedProjection:
     def targets(self) -> int:
         """Size of the target."""
         return self.weight.shape[0] if self.conv is None else self.conv.targets
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    if array.flags.writeable:
+        array = array.copy()
+        array.flags.writeable = False
+    return array
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -104,7 +104,7 @@ class Measurement:
     def _batch(self, batch: slice) -> None:
         x = self.x[batch]
         self._tell("golden", batch.start)
-        golden = run_golden(self.build.qnet, x, record=self.options.probes)
+        golden = run_golden(self.build.qnet, x, record=self.options.probes, threads=self.options.threads)
         expected = golden_engine_run(golden, self.params, wall_s=0.0, probes=self.options.probes)
         self._tell("golden", batch.stop)
         got = self._run_engine(x, batch)

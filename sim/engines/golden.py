@@ -17,11 +17,16 @@ __all__ = ["golden_engine_run", "probes_of", "readout_of", "run_golden_engine"]
 
 
 def run_golden_engine(
-    qnet: QuantisedNetwork, params: AcceleratorParams, x: np.ndarray, *, probes: bool = False
+    qnet: QuantisedNetwork,
+    params: AcceleratorParams,
+    x: np.ndarray,
+    *,
+    probes: bool = False,
+    threads: int | None = None,
 ) -> EngineRun:
     """Run `qnet` in the golden model; `params` says what is read, and how wide its counters are."""
     started = time.monotonic()
-    run = run_golden(qnet, x, record=probes)
+    run = run_golden(qnet, x, record=probes, threads=threads)
     return golden_engine_run(run, params, wall_s=time.monotonic() - started, probes=probes)
 
 

@@ -73,7 +73,7 @@ class EngineOptions:
     toggles : bool
         Count the bits that change in registers and memories (cxxrtl).
     threads : int or None
-        Samples simulated at a time (cxxrtl). None: one a processor.
+        Samples simulated at a time (cxxrtl), threads of the golden model. None: one a processor.
     limit_cycles : int or None
         Cycles after which a sample counts as hung. None: derived from the parameters and the input.
     """

@@ -63,7 +63,7 @@ def run_engine(
     events = engine_input(build, x, limit)
     params = build.plan.accelerator
     if name == "golden":
-        return run_golden_engine(build.qnet, params, events, probes=options.probes)
+        return run_golden_engine(build.qnet, params, events, probes=options.probes, threads=options.threads)
     if options.probes and not params.debug:
         raise UserError(f"{build.path}: no debug ports to read states from; compile with debug on")
     design = design_of(build)

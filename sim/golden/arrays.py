@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...hw.params import Compare, DecayParams, Fire, NeuronParams, PerNeuron, Reset, Rounding
+from ...hw.params import LATE_RESETS, Compare, DecayParams, Fire, NeuronParams, PerNeuron, Reset, Rounding
 
 if TYPE_CHECKING:
     from .neuron_kernel import Rules, Words
 
 __all__ = ["NeuronArrays", "correction", "neuron_arrays"]
 
-_PERIOD = 256  # neurons, about, for which words are laid out, however few there are in a sample
+_PERIOD = 1024  # neurons, about, for which words are laid out, however few there are in a sample
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,8 +24,8 @@ class NeuronArrays:
     Attributes
     ----------
     dtype : dtype
-        int64 where no intermediate value can overflow it, else object (Python integers: slow, and only for
-        formats near the limits of the parameters).
+        int32 or int64, the first that no intermediate value can overflow, else object (Python integers: slow,
+        and only for formats near the limits of the parameters).
     """
 
     params: NeuronParams
@@ -39,11 +39,14 @@ def neuron_arrays(params: NeuronParams) -> NeuronArrays:
     from .neuron_kernel import Words  # and numba: only where something runs
 
     largest = _largest_value(params)
-    dtype = np.dtype(np.int64 if largest <= np.iinfo(np.int64).max else object)
+    fitting = (dtype for dtype in (np.int32, np.int64) if largest <= np.iinfo(dtype).max)
+    dtype = np.dtype(next(fitting, object))
+    threshold = 0 if params.threshold is None else params.threshold
     values = (
         params.bias,
         params.leak,
-        0 if params.threshold is None else params.threshold,
+        threshold,
+        0,
         params.reset_value,
         -largest if params.v_min is None else params.v_min,
         0 if params.synapse is None else params.synapse.factor,
@@ -53,6 +56,7 @@ def neuron_arrays(params: NeuronParams) -> NeuronArrays:
     for array, value in zip(laid_out, values, strict=True):
         array[:] = value
     words = Words(*laid_out.reshape(len(values), -1))
+    words.limit[:] = words.threshold - int(params.compare is Compare.GE)
     return NeuronArrays(params=params, dtype=dtype, words=words, rules=_rules(params))
 
 
@@ -69,7 +73,7 @@ def _rules(params: NeuronParams) -> Rules:
     synapse, membrane = params.synapse or none, params.membrane or none
     two_stage = params.reset is Reset.TWO_STAGE_SUBTRACT
     return Rules(
-        scale=1 << params.frac_bits,
+        frac_bits=params.frac_bits,
         synapse_frac_bits=synapse.frac_bits,
         synapse_correction=correction(synapse),
         synapse_high=0 if params.synapse is None else (1 << (params.synapse_bits - 1)) - 1,
@@ -79,12 +83,12 @@ def _rules(params: NeuronParams) -> Rules:
         spike_max=params.spike_max,
         has_current=int(params.synapse is not None),
         spiking=int(params.spiking),
-        at_least=int(params.compare is Compare.GE),
+        looks_back=int(params.reset in LATE_RESETS or two_stage or params.fire is Fire.BEFORE),
         fire_before=int(params.fire is Fire.BEFORE),
         late_value=int(params.reset is Reset.LATE_VALUE),
         late_subtract=int(params.reset is Reset.LATE_SUBTRACT or two_stage),
         value=int(params.reset is Reset.VALUE),
-        subtract=int(params.reset is Reset.SUBTRACT),
+        subtract=int(params.reset is Reset.SUBTRACT or two_stage),
         two_stage=int(two_stage),
     )
 

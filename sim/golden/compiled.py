@@ -21,10 +21,11 @@ inner = register_jitable
 def compiled(function: Callable[..., Any]) -> Any:
     """Decorator of a function that is compiled when it is first called with arrays of some types.
 
+    It does not hold Python's lock while it runs, so threads may run it side by side.
     Its attribute `py_func` is the function itself, which takes any Python numbers, however large.
     """
     # NumPy's rule for a division by zero: no check, so that loops become vector instructions
     try:
-        return njit(cache=True, error_model="numpy")(function)
+        return njit(cache=True, nogil=True, error_model="numpy")(function)
     except RuntimeError:  # no folder to keep it in is writable
-        return njit(error_model="numpy")(function)
+        return njit(nogil=True, error_model="numpy")(function)

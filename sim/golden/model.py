@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -14,13 +15,23 @@ from .inputs import check_counts, input_events
 from .neuron import State, advance, initial_state, neuron_arrays
 from .rule import Outcome
 from .run import Run
-from .traverse import traverse
+from .threads import most_threads
+from .traverse import Plan, make_plan, traverse
 
 __all__ = ["accumulator_range", "run_golden"]
 
 
+_plans: WeakKeyDictionary[QuantisedNetwork, Plan] = WeakKeyDictionary()
+"""What is made ready of a network, for its next run: the arrays of a network never change."""
+
+
 def run_golden(
-    network: QuantisedNetwork, x: np.ndarray, *, record: bool = False, keep: Collection[str] | None = None
+    network: QuantisedNetwork,
+    x: np.ndarray,
+    *,
+    record: bool = False,
+    keep: Collection[str] | None = None,
+    threads: int | None = None,
 ) -> Run:
     """Run a quantised network.
 
@@ -33,6 +44,9 @@ def run_golden(
         Keep membranes and synaptic currents of all populations, int64 in state LSB.
     keep : collection of str or None
         Populations whose arrays are kept, beside the outputs; None: all.
+    threads : int or None
+        At most; None: one a core, in a process that `multiprocessing` started one. Results do not depend on
+        it.
 
     Returns
     -------
@@ -46,8 +60,16 @@ def run_golden(
     """
     events = input_events(network, x)
     check_counts(events, name=network.name, input_max=network.input_max)
-    rules = {population.name: _IntegerRule(network, population) for population in network.populations}
-    return traverse(network, rules, events, record=record, keep=keep)
+    threads = most_threads() if threads is None else threads
+    return traverse(network, _plan(network), events, record=record, keep=keep, threads=threads)
+
+
+def _plan(network: QuantisedNetwork) -> Plan:
+    plan = _plans.get(network)
+    if plan is None:
+        rules = {population.name: _IntegerRule(network, population) for population in network.populations}
+        plan = _plans[network] = make_plan(network, rules)
+    return plan
 
 
 def accumulator_range(network: QuantisedNetwork, target: str) -> tuple[int, int]:
@@ -94,7 +116,8 @@ class _IntegerRule:
                 f"Population {population.name}: accumulators reach {low} .. {high}, which needs"
                 f" {bits_for_signed(low, high)} accumulator bits, not {acc_bits}"
             )
-        self.acc_dtype = np.dtype(np.int32 if acc_bits <= 32 else np.int64)
+        kinds = (np.int16, np.int32, np.int64)
+        self.acc_dtype = next(np.dtype(kind) for kind in kinds if acc_bits <= np.iinfo(kind).bits)
         self.spiking = population.spiking
         self.has_current = population.neuron.synapse is not None
         self._neuron = neuron_arrays(population.neuron)

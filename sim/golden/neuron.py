@@ -66,7 +66,7 @@ def decay(x: np.ndarray, factor: int, params: DecayParams) -> np.ndarray:
     """``round(x * factor / 2**frac_bits)`` with the rounding of `params`; of its factor it knows nothing."""
     from .neuron_kernel import decayed
 
-    one = (decayed(value, factor, correction(params), params.frac_bits) for value in x.ravel().tolist())
+    one = (decayed(int, value, factor, correction(params), params.frac_bits) for value in x.ravel().tolist())
     return np.fromiter(one, dtype=x.dtype, count=x.size).reshape(x.shape)
 
 

@@ -1,8 +1,13 @@
 """One step of one population, as docs/number-contract.md says it, neuron by neuron.
 
-The source is what the contract says; compiled, it runs on int64. Formats that need more run the same source
-as plain Python, on arrays of Python's integers. What is kept on disk is compiled again when this file
-changes: all that it depends on, its tuples too, is in here.
+The source is what the contract says; compiled, it runs on int32 or int64, whichever holds every value of a
+step (`arrays`). Formats that need more run the same source as plain Python, on arrays of Python's integers.
+What is kept on disk is compiled again when this file changes: all that it depends on, its tuples too, is in
+here.
+
+A step is a few passes over a block of neurons: a loop that does one thing becomes vector instructions, and
+what a population has no use for is left out. Numba computes in 64 bits, so `kind` cuts every value back to
+the type of the states; LLVM then computes in that type alone, as it sees that shifts are below 32.
 """
 
 from __future__ import annotations
@@ -15,7 +20,8 @@ from .compiled import compiled, inner
 
 __all__ = ["Rules", "Words", "advance", "decayed"]
 
-_BLOCK = 256  # neurons whose words and states stay in the first cache while the steps go by
+_BLOCK = 1024  # neurons whose words and states stay in the first cache while the steps go by
+_SHIFT = 31  # no format has more than 16 fraction bits
 
 
 class Words(NamedTuple):
@@ -27,6 +33,7 @@ class Words(NamedTuple):
     bias: np.ndarray
     leak: np.ndarray
     threshold: np.ndarray
+    limit: np.ndarray  # the largest membrane that does not fire
     reset_value: np.ndarray
     v_min: np.ndarray
     synapse_factor: np.ndarray
@@ -37,10 +44,10 @@ class Rules(NamedTuple):
     """What all neurons share, integers; those without a unit are 0 or 1.
 
     A correction is what is added to a negative product before its fraction bits are dropped. The resets
-    are the ones of the contract; `late_subtract` also stands for the first stage of the two.
+    are the ones of the contract; `late_subtract` and `subtract` also stand for the two stages of one.
     """
 
-    scale: int  # of the accumulator: 2**frac_bits
+    frac_bits: int
     synapse_frac_bits: int
     synapse_correction: int
     synapse_high: int  # largest current
@@ -50,7 +57,7 @@ class Rules(NamedTuple):
     spike_max: int
     has_current: int
     spiking: int
-    at_least: int  # a membrane at the threshold fires
+    looks_back: int  # the membrane of the step before decides about something
     fire_before: int
     late_value: int
     late_subtract: int
@@ -81,7 +88,7 @@ def advance(acc, v, i, spikes, membranes, currents, words, rules):
     steps, neurons = acc.shape
     period = words.bias.size
     x = np.empty_like(v[: min(neurons, _BLOCK)])
-    silent = np.empty(x.size, np.uint8)
+    before = np.empty(x.size, np.uint8)
     saturations = 0
     for first_word in range(0, period, _BLOCK):
         last_word = min(first_word + _BLOCK, period)
@@ -91,14 +98,15 @@ def advance(acc, v, i, spikes, membranes, currents, words, rules):
             state, current = v[here], i[here]
             row = x[: state.size]
             for step in range(steps):
-                _synaptic_input(row, acc[step, here], own.bias, rules.scale)
+                _synaptic_input(row, acc[step, here], own.bias, rules)
                 if rules.has_current:
                     saturations += _current(current, row, own.synapse_factor, rules)
-                fired = spikes[step, here] if rules.spiking else silent[: row.size]
+                _integrate(row, state, own.membrane_factor, own.leak, rules)
                 if rules.spike_max > 1:
-                    saturations += _graded(state, row, fired, own, rules)
-                else:
-                    saturations += _binary(state, row, fired, own, rules)
+                    _fire_graded(row, spikes[step, here], own.threshold, rules)
+                elif rules.spiking:
+                    _fire(row, state, spikes[step, here], before, own, rules)
+                saturations += _settle(state, row, own.v_min, rules)
                 if membranes.size:
                     membranes[step, here] = state
                 if currents.size:
@@ -112,6 +120,7 @@ def _cut(words, first, last):
         words.bias[first:last],
         words.leak[first:last],
         words.threshold[first:last],
+        words.limit[first:last],
         words.reset_value[first:last],
         words.v_min[first:last],
         words.synapse_factor[first:last],
@@ -120,71 +129,108 @@ def _cut(words, first, last):
 
 
 @inner
-def decayed(x, factor, correction, frac_bits):
+def decayed(kind, x, factor, correction, frac_bits):
     """``round(x * factor / 2**frac_bits)``: a shift alone rounds down, with the correction toward zero."""
-    product = x * factor
-    return (product + (correction if product < 0 else 0)) >> frac_bits
+    product = kind(x * factor)
+    return kind(kind(product + (correction if product < 0 else kind(0))) >> (frac_bits & _SHIFT))
 
 
 @inner
-def _synaptic_input(x, acc, bias, scale):
+def _synaptic_input(x, acc, bias, rules):
+    kind = x.dtype.type
+    shift = rules.frac_bits & _SHIFT
     for n in range(x.size):
-        x[n] = acc[n] * scale + bias[n]
+        x[n] = kind(kind(kind(acc[n]) << shift) + bias[n])
 
 
 @inner
 def _current(i, x, factor, rules):
-    """The synaptic current, which becomes the input of the membrane."""
-    high, correction, frac_bits = rules.synapse_high, rules.synapse_correction, rules.synapse_frac_bits
-    saturations = 0
+    """The synaptic current, which becomes the input of the membrane; return how many were saturated."""
+    kind = x.dtype.type
+    high, low = kind(rules.synapse_high), kind(~rules.synapse_high)
+    correction, frac_bits = kind(rules.synapse_correction), rules.synapse_frac_bits
+    saturations = kind(0)
     for n in range(x.size):
-        exact = decayed(i[n], factor[n], correction, frac_bits) + x[n]
-        i[n] = x[n] = min(max(exact, ~high), high)
-        saturations += x[n] != exact
+        exact = kind(decayed(kind, i[n], factor[n], correction, frac_bits) + x[n])
+        kept = min(max(exact, low), high)
+        i[n] = x[n] = kept
+        saturations = kind(saturations + kind(kept != exact))
     return saturations
 
 
 @inner
-def _binary(v, x, spikes, words, rules):
-    """The membranes of neurons that fire once, or never."""
-    high, correction, frac_bits = rules.state_high, rules.membrane_correction, rules.membrane_frac_bits
-    at_least, fire_before = rules.at_least != 0, rules.fire_before != 0
-    late_value, late_subtract = rules.late_value != 0, rules.late_subtract != 0
-    value, subtract, two_stage = rules.value != 0, rules.subtract != 0, rules.two_stage != 0
-    factor, leak, thresholds = words.membrane_factor, words.leak, words.threshold
-    reset_value, v_min = words.reset_value, words.v_min
-    saturations = 0
+def _integrate(x, v, factor, leak, rules):
+    """The membrane before anything fires, in place of its input."""
+    kind = x.dtype.type
+    correction, frac_bits = kind(rules.membrane_correction), rules.membrane_frac_bits
     for n in range(x.size):
-        old, threshold = v[n], thresholds[n]
-        v1 = decayed(old, factor[n], correction, frac_bits) + x[n] + leak[n]
-        before = (old > threshold) | (at_least & (old == threshold))
-        v1 = reset_value[n] if late_value & before else v1
-        v1 = v1 - threshold if late_subtract & before else v1
-        now = (v1 > threshold) | (at_least & (v1 == threshold))
-        v1 = reset_value[n] if value & now else v1
-        v1 = v1 + threshold if two_stage & before else v1
-        v1 = v1 - threshold if (subtract | two_stage) & now else v1
-        spikes[n] = before if fire_before else now
-        v1 = max(v1, v_min[n])
-        v[n] = min(max(v1, ~high), high)
-        saturations += v[n] != v1
-    return saturations
+        x[n] = kind(decayed(kind, v[n], factor[n], correction, frac_bits) + x[n] + leak[n])
 
 
 @inner
-def _graded(v, x, spikes, words, rules):
-    """The membranes of neurons that fire as often as they hold their threshold."""
-    high, correction, frac_bits = rules.state_high, rules.membrane_correction, rules.membrane_frac_bits
-    saturations = 0
+def _fire(x, v, fired, before, words, rules):
+    """Spikes and resets of neurons that fire once: `v` is the membrane of the step before."""
+    if rules.looks_back:
+        _compare(before, v, words.limit)
+        if rules.late_value:
+            _put(x, before, words.reset_value)
+        if rules.late_subtract:
+            _add(x, before, words.threshold, -1)
+    _compare(fired, x, words.limit)
+    if rules.value:
+        _put(x, fired, words.reset_value)
+    if rules.subtract:
+        _add(x, fired, words.threshold, -1)
+    if rules.two_stage:
+        _add(x, before, words.threshold, 1)
+    if rules.fire_before:
+        fired[:] = before
+
+
+@inner
+def _compare(fired, x, limit):
     for n in range(x.size):
-        threshold = words.threshold[n]
-        v1 = decayed(v[n], words.membrane_factor[n], correction, frac_bits) + x[n] + words.leak[n]
-        spikes[n] = 0
-        if v1 >= threshold:
-            count = min(v1 // threshold, rules.spike_max)
-            v1 = v1 - count * threshold
-            spikes[n] = count
-        v1 = max(v1, words.v_min[n])
-        v[n] = min(max(v1, ~high), high)
-        saturations += v[n] != v1
+        fired[n] = x[n] > limit[n]
+
+
+@inner
+def _put(x, fired, value):
+    for n in range(x.size):
+        old, new = x[n], value[n]  # both are read in any case, which keeps branches out of the loop
+        x[n] = new if fired[n] != 0 else old
+
+
+@inner
+def _add(x, fired, value, sign):
+    kind = x.dtype.type
+    for n in range(x.size):
+        old = x[n]
+        new = kind(old + sign * value[n])
+        x[n] = new if fired[n] != 0 else old
+
+
+@inner
+def _fire_graded(x, fired, thresholds, rules):
+    """Spikes and resets of neurons that fire as often as they hold their threshold."""
+    kind = x.dtype.type
+    for n in range(x.size):
+        exact, threshold = x[n], thresholds[n]
+        fired[n] = 0
+        if exact >= threshold:
+            count = min(exact // threshold, rules.spike_max)
+            x[n] = kind(exact - count * threshold)
+            fired[n] = count
+
+
+@inner
+def _settle(v, x, v_min, rules):
+    """The membrane after the step; return how many were saturated."""
+    kind = x.dtype.type
+    high, low = kind(rules.state_high), kind(~rules.state_high)
+    saturations = kind(0)
+    for n in range(x.size):
+        exact = max(x[n], v_min[n])
+        kept = min(max(exact, low), high)
+        v[n] = kept
+        saturations = kind(saturations + kind(kept != exact))
     return saturations

@@ -11,7 +11,7 @@ from ...hw.params import LATE_RESETS, Compare, Fire, Reset
 from .inputs import input_events
 from .rule import Outcome
 from .run import Run
-from .traverse import traverse
+from .traverse import make_plan, traverse
 
 __all__ = ["run_float"]
 
@@ -44,7 +44,8 @@ def run_float(
         Input of a wrong shape or type.
     """
     rules = {population.name: _FloatRule(population) for population in network.populations}
-    return traverse(network, rules, input_events(network, x), record=record, keep=keep)
+    plan = make_plan(network, rules)
+    return traverse(network, plan, input_events(network, x), record=record, keep=keep)
 
 
 class _FloatRule:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 
@@ -84,6 +85,7 @@ class Tape:
     ) -> None:
         self._outputs = network.outputs
         self._saturations = dict.fromkeys(rules, 0)
+        self._lock = Lock()  # of the sums: the arrays are written where no other thread does
         self._spikes: dict[str, np.ndarray] = {}
         self._membranes: dict[str, np.ndarray] = {}
         self._currents: dict[str, np.ndarray] = {}
@@ -106,7 +108,8 @@ class Tape:
 
     def write(self, name: str, samples: slice, first_step: int, outcome: Outcome) -> None:
         """Note what some steps of one population gave for some samples."""
-        self._saturations[name] += outcome.saturations
+        with self._lock:
+            self._saturations[name] += outcome.saturations
         pairs = ((self._spikes, outcome.spikes), (self._membranes, outcome.v), (self._currents, outcome.i))
         for arrays, part in pairs:
             if name in arrays:

@@ -103,8 +103,9 @@ class _EventTaps:
 
 def _narrow(weight: np.ndarray) -> np.dtype:
     """Type in which the weights are read fastest."""
-    fits = not weight.size or (weight.min() >= -(1 << 15) and weight.max() < 1 << 15)
-    return np.dtype(np.int16 if fits else np.int32)
+    low, high = (weight.min(), weight.max()) if weight.size else (0, 0)
+    kinds = (np.iinfo(kind) for kind in (np.int8, np.int16, np.int32))
+    return next(kind.dtype for kind in kinds if kind.min <= low and high <= kind.max)
 
 
 def _axis(axis: AxisParams) -> Axis:

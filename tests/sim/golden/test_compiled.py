@@ -18,6 +18,10 @@ def test_the_same_source_takes_any_integers():
     assert large.tolist() == [1 << 81]
 
 
+def test_threads_may_run_it_side_by_side():
+    assert compiled.compiled(doubled).targetoptions["nogil"]
+
+
 def test_nowhere_to_keep_the_code(monkeypatch):
     """As in an installation that cannot be written to, of a user without a folder for such files."""
     njit = compiled.njit

@@ -1,5 +1,7 @@
 """The golden model on whole networks against the scalar oracle, and its refusals."""
 
+import itertools
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -8,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spikeloom.gen.errors import UserError
 from spikeloom.gen.ir import Input, QuantisedNetwork, QuantisedPopulation, QuantisedProjection
-from spikeloom.hw.conv_params import ConvParams
+from spikeloom.hw.conv_params import AxisParams, ConvParams
 from spikeloom.hw.params import DecayParams, NeuronParams, Reset, bits_for_signed
-from spikeloom.sim.golden import run_golden, traverse
+from spikeloom.sim.golden import model, run_golden, traverse
 from spikeloom.sim.golden.model import accumulator_range
 
 from .oracle import run_network
@@ -155,7 +157,8 @@ def test_networks_equal_the_scalar_oracle(network, data):
     chunk, window = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(traverse, "_extent", lambda *_: (chunk, window))
-        run = run_golden(network, x, record=True)
+        patch.setattr(traverse, "_THREAD_VALUES", 1)
+        run = run_golden(network, x, record=True, threads=data.draw(st.integers(1, 3)))
     saturations = dict.fromkeys(run.saturations, 0)
     for sample in range(samples):
         trace, counts = run_network(network, x[sample])
@@ -202,12 +205,30 @@ def test_accumulators_are_exact_on_both_sides_of_what_a_float_holds(sources):
     np.testing.assert_array_equal(run.membranes["sum"], (x.astype(np.int64) @ weight.T).cumsum(axis=1))
 
 
-@pytest.mark.parametrize(("bits", "dtype"), [(9, np.int32), (32, np.int32), (33, np.int64), (48, np.int64)])
+@pytest.mark.parametrize(
+    ("bits", "dtype"),
+    [(9, np.int16), (16, np.int16), (17, np.int32), (32, np.int32), (33, np.int64), (48, np.int64)],
+)
 def test_accumulators_are_as_wide_as_they_are_declared(bits, dtype):
     from spikeloom.sim.golden.model import _IntegerRule
 
     network = summing([[1]], acc_bits=bits)
     assert _IntegerRule(network, network.populations[0]).acc_dtype == dtype
+
+
+@pytest.mark.parametrize("bits", [16, 32])
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_sums_at_both_ends_of_what_an_accumulator_type_holds(bits, beyond):
+    """The highest and the lowest sum of so many bits, and the ones beyond, which need the next type."""
+    ends = np.asarray([(1 << (bits - 1)) - 1 + beyond, -(1 << (bits - 1)) - beyond])
+    weight = np.zeros((2, abs(ends[1]) // 32767 + 2), np.int64)
+    for row, end in zip(weight, ends, strict=True):
+        row[: abs(end) // 32767] = np.sign(end) * 32767
+        row[-1] = end - row.sum()
+    network = proven(summing(weight, input_max=1))
+    assert network.populations[0].neuron.acc_bits == bits + beyond
+    run = run_golden(network, np.ones((1, 2, weight.shape[1]), np.uint8))
+    np.testing.assert_array_equal(run.membranes["sum"], [[ends, 2 * ends]])
 
 
 def test_accumulator_width_is_checked_against_the_weights():
@@ -345,12 +366,63 @@ def test_samples_do_not_depend_on_each_other_or_on_their_number():
         np.testing.assert_array_equal(alone.spikes["sum"][0], together.spikes["sum"][k])
 
 
+@pytest.mark.parametrize("weight", [np.asarray([[3, 5]], np.int32), np.asarray([[[[3]], [[5]]]], np.int32)])
+def test_what_is_kept_of_a_network_cannot_become_stale(weight):
+    """A network has copies of arrays that someone else may write to, and nobody writes to them."""
+    conv = None
+    if weight.ndim == 4:
+        axis = AxisParams(size=1, outputs=1, kernel=1)
+        conv = ConvParams(channels=2, filters=1, rows=axis, columns=axis)
+    delay = np.asarray([0, 1])
+    network = summing([[0, 0]])
+    network = replace(network, projections=(projection("in", "sum", weight, conv=conv, delay_steps=delay),))
+    x = np.ones((1, 2, 2), dtype=np.uint8)
+    assert run_golden(network, x).output.tolist() == [[[3], [11]]]
+    weight[:] = 20
+    delay[:] = 0
+    assert run_golden(network, x).output.tolist() == [[[3], [11]]]
+    (synapses,) = network.projections
+    for array in (synapses.weight, synapses.delay_steps):
+        with pytest.raises(ValueError, match="read-only"):
+            array[:] = 1
+    other = replace(network, projections=(replace(synapses, weight=synapses.weight + 1),))
+    assert run_golden(other, x).output.tolist() == [[[4], [14]]]
+    assert run_golden(network, x).output.tolist() == [[[3], [11]]]
+
+
+def test_nothing_is_kept_of_a_network_that_is_gone():
+    network = summing([[1, 2]])
+    run_golden(network, np.ones((1, 1, 2), np.uint8))
+    plan = weakref.ref(model._plans[network].rules["sum"])
+    assert plan() is not None
+    del network
+    assert plan() is None
+
+
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_threads_share_samples_only_where_that_pays(monkeypatch, recurrent):
+    network = proven(summing(np.ones((1 << 10, 1 << 10)), threshold=9))
+    if recurrent:
+        back = projection("sum", "sum", np.zeros((1 << 10, 1 << 10)), recurrent=True)
+        network = proven(replace(network, projections=(*network.projections, back)))
+    shared = []
+    monkeypatch.setattr(traverse, "share", lambda work, pieces, threads: shared.append((pieces, threads)))
+    for samples, steps, threads in ((1, 1000, 8), (64, 1, 8), (512, 4, 1), (512, 4, 8)):
+        run_golden(network, np.zeros((samples, steps, 1 << 10), np.uint8), threads=threads)
+    if recurrent:  # the kernels of a step are short, and what calls them is not shared
+        assert [threads for _, threads in shared] == [1, 1, 1, 2]
+    else:
+        assert [threads for _, threads in shared] == [1, 1, 1, 8]
+    assert sum(piece.stop - piece.start for piece in shared[-1][0]) == 512
+    assert len(shared[-1][0]) >= shared[-1][1]
+
+
 def test_working_memory_grows_neither_with_samples_nor_with_steps():
-    wide = replace(summing(np.ones((1, 1))), inputs=(Input(name="in", shape=(100_000,)),))
-    for network in (wide, summing(np.ones((1, 10)))):
-        for history in ({}, {"in": 255}):
-            chunk, window = traverse._extent(network, history)
-            size = network.inputs[0].size
-            assert chunk * window * 8 * size <= 1 << 25
-            assert chunk * history.get("in", 0) * size <= 1 << 25
+    for size, history in itertools.product((10, 100_000), ({}, {"in": 255})):
+        inputs = (Input(name="in", shape=(size,)),)
+        plan = traverse.Plan(inputs, {"in": size}, {}, (), {}, history)
+        for window_bytes in (1 << 25, 1 << 28):
+            chunk, window = traverse._extent(plan, window_bytes)
+            assert chunk * window * 8 * size <= window_bytes
+            assert chunk * history.get("in", 0) * size <= window_bytes
             assert 1 <= chunk <= 256

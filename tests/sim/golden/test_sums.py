@@ -89,6 +89,27 @@ def test_every_event_is_found_wherever_it_lies(places, count):
     np.testing.assert_array_equal(acc, spikes)
 
 
+def test_every_pattern_of_events_in_a_word():
+    spikes = np.unpackbits(np.arange(256, dtype=np.uint8)[:, np.newaxis], axis=1)[np.newaxis]
+    acc = np.zeros((1, 256, 8), np.int32)
+    sums(np.eye(8, dtype=np.int32), None, acc.dtype).add(acc, spikes)
+    np.testing.assert_array_equal(acc, spikes)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("most", [1, 2])
+@pytest.mark.parametrize("targets", [1, 10, 128, 130])
+def test_the_widest_weights_that_a_type_holds(bits, most, targets):
+    """One bit more is the next type; sums of few events stay within int16 where weights have 8 bits."""
+    rng = np.random.default_rng(targets)
+    for limit in ((1 << (bits - 1)) - 1, 1 << (bits - 1)):
+        weight = rng.integers(-limit, limit + 1, (targets, 120)).astype(np.int32)
+        weight[0] = limit
+        weight[-1, ::2] = -limit
+        spikes = spikes_of(rng, 120, 0.5, most, "samples first")
+        check(weight, None, spikes, np.int16 if bits == 8 else np.int32, rng)
+
+
 @pytest.mark.parametrize("high", [(1 << 24) - 1, (1 << 24) + 1, (1 << 30) + 1])
 def test_products_of_a_busy_map_are_exact_beyond_what_a_float_holds(high):
     """All sources have a spike, so it is a matrix product: of odd sums, on both sides of 2**24."""
