@@ -6,8 +6,9 @@ What is kept on disk is compiled again when this file changes: all that it depen
 here.
 
 A step is a few passes over a block of neurons: a loop that does one thing becomes vector instructions, and
-what a population has no use for is left out. Numba computes in 64 bits, so `kind` cuts every value back to
-the type of the states; LLVM then computes in that type alone, as it sees that shifts are below 32.
+what a population has no use for is left out. Numba computes in 64 bits, so `kind` cuts values back to the
+type of the states before they are compared or shifted; LLVM then computes in that type alone, as it sees that
+shifts are below 32.
 """
 
 from __future__ import annotations
@@ -132,15 +133,14 @@ def _cut(words, first, last):
 def decayed(kind, x, factor, correction, frac_bits):
     """``round(x * factor / 2**frac_bits)``: a shift alone rounds down, with the correction toward zero."""
     product = kind(x * factor)
-    return kind(kind(product + (correction if product < 0 else kind(0))) >> (frac_bits & _SHIFT))
+    return kind(product + (correction if product < 0 else 0)) >> (frac_bits & _SHIFT)
 
 
 @inner
 def _synaptic_input(x, acc, bias, rules):
-    kind = x.dtype.type
     shift = rules.frac_bits & _SHIFT
     for n in range(x.size):
-        x[n] = kind(kind(kind(acc[n]) << shift) + bias[n])
+        x[n] = (acc[n] << shift) + bias[n]
 
 
 @inner
@@ -164,7 +164,7 @@ def _integrate(x, v, factor, leak, rules):
     kind = x.dtype.type
     correction, frac_bits = kind(rules.membrane_correction), rules.membrane_frac_bits
     for n in range(x.size):
-        x[n] = kind(decayed(kind, v[n], factor[n], correction, frac_bits) + x[n] + leak[n])
+        x[n] = decayed(kind, v[n], factor[n], correction, frac_bits) + x[n] + leak[n]
 
 
 @inner
@@ -212,13 +212,12 @@ def _add(x, fired, value, sign):
 @inner
 def _fire_graded(x, fired, thresholds, rules):
     """Spikes and resets of neurons that fire as often as they hold their threshold."""
-    kind = x.dtype.type
     for n in range(x.size):
         exact, threshold = x[n], thresholds[n]
         fired[n] = 0
         if exact >= threshold:
             count = min(exact // threshold, rules.spike_max)
-            x[n] = kind(exact - count * threshold)
+            x[n] = exact - count * threshold
             fired[n] = count
 
 

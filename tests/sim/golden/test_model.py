@@ -383,6 +383,7 @@ def test_what_is_kept_of_a_network_cannot_become_stale(weight):
     assert run_golden(network, x).output.tolist() == [[[3], [11]]]
     (synapses,) = network.projections
     for array in (synapses.weight, synapses.delay_steps):
+        assert array is not None
         with pytest.raises(ValueError, match="read-only"):
             array[:] = 1
     other = replace(network, projections=(replace(synapses, weight=synapses.weight + 1),))

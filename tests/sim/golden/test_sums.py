@@ -102,10 +102,11 @@ def test_every_pattern_of_events_in_a_word():
 def test_the_widest_weights_that_a_type_holds(bits, most, targets):
     """One bit more is the next type; sums of few events stay within int16 where weights have 8 bits."""
     rng = np.random.default_rng(targets)
-    for limit in ((1 << (bits - 1)) - 1, 1 << (bits - 1)):
-        weight = rng.integers(-limit, limit + 1, (targets, 120)).astype(np.int32)
-        weight[0] = limit
-        weight[-1, ::2] = -limit
+    limit = 1 << (bits - 1)
+    for low, high in ((-limit, limit - 1), (-limit - 1, limit - 1), (-limit, limit)):
+        weight = rng.integers(low, high + 1, (targets, 120)).astype(np.int32)
+        weight[0] = high
+        weight[-1, ::2] = low
         spikes = spikes_of(rng, 120, 0.5, most, "samples first")
         check(weight, None, spikes, np.int16 if bits == 8 else np.int32, rng)
 

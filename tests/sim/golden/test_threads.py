@@ -19,7 +19,11 @@ def test_every_piece_is_worked_on_once(threads, pieces):
 def test_so_many_threads_work_side_by_side():
     """Each waits for the others, so fewer than four would never come through."""
     together = threading.Barrier(4, timeout=60)
-    share(lambda _: together.wait(), range(8), 4)
+
+    def work(_):
+        together.wait()
+
+    share(work, range(8), 4)
 
 
 @pytest.mark.parametrize("here", [True, False])
