@@ -97,7 +97,7 @@ def advance(acc, v, i, spikes, membranes, currents, words, rules):
         for first in range(first_word, neurons, period):
             here = slice(first, first + last_word - first_word)
             state, current = v[here], i[here]
-            row = x[: state.size]
+            row, late = x[: state.size], before[: state.size]
             for step in range(steps):
                 _synaptic_input(row, acc[step, here], own.bias, rules)
                 if rules.has_current:
@@ -106,7 +106,7 @@ def advance(acc, v, i, spikes, membranes, currents, words, rules):
                 if rules.spike_max > 1:
                     _fire_graded(row, spikes[step, here], own.threshold, rules)
                 elif rules.spiking:
-                    _fire(row, state, spikes[step, here], before, own, rules)
+                    _fire(row, state, spikes[step, here], late, own, rules)
                 saturations += _settle(state, row, own.v_min, rules)
                 if membranes.size:
                     membranes[step, here] = state

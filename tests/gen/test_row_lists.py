@@ -47,8 +47,8 @@ def test_lists_hold_every_weight_once(keep, lanes):
 def chain(weight, bits=4):
     targets, sources = weight.shape
     network = quantised_chain([sources, targets], bits=bits)
-    network.projections[0].weight[:] = weight
-    return network
+    (projection,) = network.projections
+    return replace(network, projections=(replace(projection, weight=weight.astype(np.int32)),))
 
 
 def test_the_cheaper_form_is_taken():

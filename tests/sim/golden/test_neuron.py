@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spikeloom.hw.params import DecayParams, NeuronParams, Reset, Rounding
+from spikeloom.hw.params import DecayParams, Fire, NeuronParams, Reset, Rounding
 from spikeloom.sim.golden import neuron as golden
 
 from .oracle import Neuron
@@ -119,7 +119,8 @@ def test_a_synaptic_current_counts_towards_the_type():
 
 @pytest.mark.parametrize("count", [1, 3, 1023, 1024, 1025, 2100])
 @pytest.mark.parametrize("acc_dtype", [np.int16, np.int32, np.int64])
-def test_many_steps_of_many_neurons_and_samples_at_once(count, acc_dtype):
+@pytest.mark.parametrize("fire", Fire)
+def test_many_steps_of_many_neurons_and_samples_at_once(count, acc_dtype, fire):
     """Around the blocks the kernel works in: neurons of their own, a last block that is cut short."""
     rng = np.random.default_rng(count)
     samples, steps = 401 if count < 9 else 3, 4
@@ -136,6 +137,7 @@ def test_many_steps_of_many_neurons_and_samples_at_once(count, acc_dtype):
         membrane=DecayParams(factor=words(0, 9), frac_bits=3),
         threshold=words(-100, 900),
         reset=Reset.TWO_STAGE_SUBTRACT,
+        fire=fire,
         bias=words(-99, 99),
         leak=words(-99, 99),
         v_min=words(-1000, -500),
