@@ -43,7 +43,7 @@ def update_latency(
 ) -> int:
     """Cycles a group of neurons takes through the LIF core."""
     state = Signal(state_layout(params, tally_bits=tally_bits))
-    words = {name: Signal(shape) for name, (shape, _) in parameter_fields(params).items()}
+    words = {name: Staged(Signal(shape), 0) for name, (shape, _) in parameter_fields(params).items()}
     read = StateStore.read_cycles(-(-params.neurons // lanes))
     acc = Signal(signed(params.acc_bits))
     lane = lane_outputs(Pipeline(), params, state, Staged(acc, acc_stage(accs_late, read)), words)
@@ -66,7 +66,7 @@ def acc_stage(accs_late: int, read_cycles: int) -> int:
 
 
 def lane_outputs(
-    p: Pipeline, params: NeuronParams, state: data.View, acc: Staged, words: dict
+    p: Pipeline, params: NeuronParams, state: data.View, acc: Staged, words: dict[str, Staged]
 ) -> NeuronOutputs:
     """Build one lane from its `state`, the parameters in `words` and what it has accumulated."""
     fields = state.shape().members
@@ -213,14 +213,18 @@ class LifCore(wiring.Component):
             value = held
         return value
 
-    def _words(self, m: Module) -> list[dict]:
+    def _words(self, m: Module) -> list[dict[str, Staged]]:
         parameters = self.parameters
         if parameters is None:
             return [{}] * self.lanes
         m.submodules.parameters = parameters
         late = StateStore.read_cycles(self.groups) - ParameterStore.READ_CYCLES
         m.d.comb += parameters.group.eq(self._held(m, self.sweep.group, late, "parameter_group"))
-        return [{name: parameters.words[k][name] for name in parameters.fields} for k in range(self.lanes)]
+        words, ones = parameters.words, parameters.ones
+        return [
+            {name: Staged(words[k][name], 0, ones=ones[k][name]) for name in parameters.fields}
+            for k in range(self.lanes)
+        ]
 
     def _drive_update(self, m: Module, p: Pipeline, lanes: list[NeuronOutputs]) -> None:
         """Outputs, with the sweep's control delayed beside the pipeline."""

@@ -34,7 +34,7 @@ class NeuronInputs:
     v: Value
     i: Value | None
     tally: Value | None
-    words: dict[str, Value]
+    words: dict[str, Staged]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,15 +79,14 @@ class _Lane:
     def word(self, name: str) -> Staged:
         """Parameter `name`: the neuron's word, or the constant of the population."""
         if name in self.inputs.words:
-            return self.p.input(self.inputs.words[name])
+            return self.inputs.words[name]
         return self.p.constant(_constant(getattr(self.params, name)))
 
     def is_zero(self, name: str) -> bool:
         return getattr(self.params, name) == 0
 
     def decayed(self, x: Staged, params: DecayParams, name: str) -> Staged:
-        word = self.inputs.words.get(f"{name}_factor")
-        return decay(self.p, x, params, None if word is None else self.p.input(word), name=name)
+        return decay(self.p, x, params, self.inputs.words.get(f"{name}_factor"), name=name)
 
     def add(self, a: Staged, b: Staged, name: str) -> Staged:
         return self.p.register(lambda a, b: a + b, a, b, name=name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from math import lcm
+from operator import and_
 
 from amaranth import Module, Mux, Signal, Value, signed, unsigned
 from amaranth.hdl import Shape
@@ -107,11 +109,17 @@ class ParameterStore(wiring.Component):
         read = memory.read_port()
         address, words = self._address(m, period), read.data
         if period > self.LUT_ROWS:
-            words = held(m, words, 1, "fetched")
+            words = held(m, words, 1, "fetched", init=self.ones.as_bits())
         else:
             address = held(m, address, 1, "address")
         m.d.comb += [read.addr.eq(address), self.words.as_value().eq(words)]
         return m
+
+    @property
+    def ones(self) -> data.Const:
+        """Bits that are 1 in every word: registers behind the memory that start so are none to synthesis."""
+        always = 0 if self.loaded is not None else reduce(and_, self.rows)
+        return self.layout.from_bits(always)
 
     def _address(self, m: Module, period: int) -> Value:
         """Group within its period."""

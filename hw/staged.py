@@ -15,10 +15,10 @@ from amaranth.hdl import Shape, ValueLike
 __all__ = ["Pipeline", "Staged", "held"]
 
 
-def held(m: Module, value: Value, cycles: int, name: str) -> Value:
-    """`value` so many cycles later, by registers without a reset."""
+def held(m: Module, value: Value, cycles: int, name: str, *, init: int = 0) -> Value:
+    """`value` so many cycles later, by registers without a reset that start as `init`."""
     for cycle in range(cycles):
-        register = Signal(len(value), name=f"{name}_{cycle}", reset_less=True)
+        register = Signal(len(value), name=f"{name}_{cycle}", init=init, reset_less=True)
         m.d.sync += register.eq(value)
         value = register
     return value
@@ -26,11 +26,15 @@ def held(m: Module, value: Value, cycles: int, name: str) -> Value:
 
 @dataclass(frozen=True, eq=False)
 class Staged:
-    """`value`, valid `stage` cycles after the inputs of the pipeline; `constant` values are always valid."""
+    """`value`, valid `stage` cycles after the inputs of the pipeline; `constant` values are always valid.
+
+    `ones`: bits that are always 1. Registers start so, and synthesis sees that they are none.
+    """
 
     value: Value
     stage: int
     constant: bool = False
+    ones: int = 0
 
 
 class Pipeline:
@@ -58,9 +62,9 @@ class Pipeline:
         key = (id(x), stage)
         if key not in self._delayed:
             before = self.delay(x, stage - 1)
-            held = Signal.like(before.value, reset_less=True)
+            held = Signal.like(before.value, init=x.ones, reset_less=True)
             self._clock(held, before.value)
-            self._delayed[key] = Staged(held, stage)
+            self._delayed[key] = Staged(held, stage, ones=x.ones)
             self._kept.append(x)
         return self._delayed[key]
 
