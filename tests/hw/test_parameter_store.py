@@ -2,6 +2,8 @@
 
 import random
 import re
+from functools import reduce
+from operator import and_
 
 import pytest
 from amaranth import signed, unsigned
@@ -123,3 +125,18 @@ def test_no_two_wires_have_one_name(neurons):
     for module in text.split("\nmodule ")[1:]:
         wires = re.findall(r"^ +wire .*(\\\S+)$", module, re.M)
         assert len(wires) == len(set(wires)) > 2
+
+
+def test_bits_that_are_1_for_every_neuron_of_a_lane():
+    thresholds, bias = (5, 7, 13, 4), (-3, -1, -8, 6)
+    kind = {"neurons": 4, "acc_bits": 8, "state_bits": 10, "threshold": thresholds, "bias": bias}
+    for lanes in (1, 2):
+        ones = ParameterStore(NeuronParams(**kind), lanes=lanes).ones
+        for lane in range(lanes):
+            assert ones[lane]["threshold"] == reduce(and_, thresholds[lane::lanes])
+            assert ones[lane]["bias"] == reduce(and_, bias[lane::lanes])
+    assert (
+        ParameterStore(NeuronParams(**kind), lanes=3).ones.as_bits() >> 8 == 0
+    )  # lanes beyond the last neuron
+    loaded = ParameterStore(NeuronParams(**kind, loaded_period=4), lanes=1)
+    assert loaded.ones.as_bits() == 0  # whatever is loaded first

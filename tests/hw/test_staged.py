@@ -3,7 +3,7 @@
 from amaranth import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from spikeloom.hw.staged import Pipeline
+from spikeloom.hw.staged import Pipeline, Staged
 
 from .drivers import Bench
 
@@ -58,3 +58,11 @@ def test_delays_are_shared_and_constants_are_not_delayed():
     assert p.delay(x, 0) is x
     constant = p.constant(5)
     assert p.delay(constant, 3) is constant
+
+
+def test_registers_that_delay_bits_that_never_change_start_as_them():
+    m, word = Module(), Signal(4)
+    p = Pipeline(m)
+    late = p.delay(Staged(word, 0, ones=0b0101), 3)
+    assert late.ones == late.value.init == 0b0101
+    assert p.delay(p.input(word), 3).value.init == 0
