@@ -219,7 +219,12 @@ class LifCore(wiring.Component):
             return [{}] * self.lanes
         m.submodules.parameters = parameters
         late = StateStore.read_cycles(self.groups) - ParameterStore.READ_CYCLES
-        m.d.comb += parameters.group.eq(self._held(m, self.sweep.group, late, "parameter_group"))
+        sweep = Cat(self.sweep.strobe, self.sweep.final, self.sweep.group)
+        for cycle in range(late):  # with a reset: what counts strobes must not see one from before
+            held = Signal(len(sweep), name=f"parameter_sweep_{cycle}")
+            m.d.sync += held.eq(sweep)
+            sweep = held
+        m.d.comb += Cat(parameters.strobe, parameters.final, parameters.group).eq(sweep)
         words, ones = parameters.words, parameters.ones
         return [
             {name: Staged(words[k][name], 0, ones=ones[k][name]) for name in parameters.fields}

@@ -73,14 +73,17 @@ def parameter_rows(params: NeuronParams, *, lanes: int) -> list[int]:
 class ParameterStore(wiring.Component):
     """Memory of `parameter_fields` for `lanes` neurons a word; `words` follows `group` by `READ_CYCLES`.
 
-    `words` is an array over lanes of a struct over fields; neurons beyond the population are zero. `group`
-    counts up by one a cycle from 0: words that repeat, such as a filter's all over its map, are stored once.
-    Where the parameters are loaded, `loaded` is the memory, which the load bus drives; else it is None.
+    `words` is an array over lanes of a struct over fields; neurons beyond the population are zero. With
+    `strobe`, `group` counts up by one from 0 to the one with `final`: words that repeat, such as a filter's
+    all over its map, are stored once. Where the parameters are loaded, `loaded` is the memory, which the load
+    bus drives; else it is None.
     """
 
     READ_CYCLES = 2  # the memory's own register, and one behind a block RAM or before LUTs
     LUT_ROWS = 48  # so few words are LUTs on every family
 
+    strobe: Signal
+    final: Signal
     group: Signal
     words: data.View
 
@@ -91,7 +94,14 @@ class ParameterStore(wiring.Component):
         self.rows = parameter_rows(params, lanes=lanes)
         shape = parameter_shape(params, lanes=lanes)
         self.loaded = None if shape is None else LoadedMemory(self.rows, shape)
-        super().__init__({"group": In(bits_for_unsigned(self.groups - 1)), "words": Out(self.layout)})
+        super().__init__(
+            {
+                "strobe": In(1),
+                "final": In(1),
+                "group": In(bits_for_unsigned(self.groups - 1)),
+                "words": Out(self.layout),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -127,13 +137,11 @@ class ParameterStore(wiring.Component):
             return self.group
         if period & (period - 1) == 0:
             return self.group[: period.bit_length() - 1]
-        following, final = Signal(range(period)), Signal()  # behind this cycle's; whether it is the last
-        first = self.group == 0
-        m.d.sync += [
-            following.eq(Mux(first, 1, Mux(final, 0, following + 1))),
-            final.eq(~first & (following == period - 2)),
-        ]
-        return Mux(first, 0, following)
+        place, turn = Signal(range(period)), Signal()  # of this group; whether it is the last of its period
+        ends = self.final | turn
+        with m.If(self.strobe):
+            m.d.sync += [place.eq(Mux(ends, 0, place + 1)), turn.eq(~ends & (place == period - 2))]
+        return place
 
 
 def _period(rows: list[int]) -> int:

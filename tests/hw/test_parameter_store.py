@@ -105,8 +105,11 @@ def test_words_that_repeat_are_stored_once(filters, positions, lanes):
     words = []
 
     async def sweep(ctx):
-        for group in [*range(store.groups), *[0] * rng.randint(0, 3), *range(store.groups), 0, 0]:
-            ctx.set(store.group, group)
+        groups = range(store.groups)
+        for group in [*groups, *[None] * rng.randint(0, 3), *groups, None, None]:
+            ctx.set(store.strobe, group is not None)
+            ctx.set(store.final, group == store.groups - 1)
+            ctx.set(store.group, group or 0)
             await ctx.tick()
             words.append([ctx.get(store.words[lane]["threshold"]) for lane in range(lanes)])
 
