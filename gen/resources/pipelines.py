@@ -118,7 +118,7 @@ def lane_cost(neuron: NeuronParams, *, tally_bits: int | None, acc_stage: int = 
     """Cost of one lane of the neuron update, which accumulators enter at `acc_stage`."""
     cost = PipelineCost()
     state = Signal(state_layout(neuron, tally_bits=tally_bits))
-    words = {name: Signal(shape) for name, (shape, _) in parameter_fields(neuron).items()}
+    words = {name: Staged(Signal(shape), 0) for name, (shape, _) in parameter_fields(neuron).items()}
     lane_outputs(cost, neuron, state, Staged(Signal(signed(neuron.acc_bits)), acc_stage), words)
     return cost
 

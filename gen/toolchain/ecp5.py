@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...hw.boards.board import Board
-from .flow import Flow, SynthOptions, yowasp_tool
+from .flow import Flow, Placer, SynthOptions, yowasp_tool
 
 __all__ = ["CHAIN_LUTS", "FLOW", "carry_chains"]
 
@@ -17,7 +17,7 @@ _STATIC = ("--placer", "static")
 """Spreads a design over the device: good for logic, less so for lanes that follow many block RAMs."""
 _HEAP = ("--placer", "heap", "--placer-heap-timingweight", "40", "--placer-heap-critexp", "4")
 """Packs densely, and leaves single registers with an enable and a reset far away. Slow nets count more, and
-only the slowest: nextpnr's own weights are 10 and 2."""
+only the slowest: nextpnr's own weights are 10 and 2. Large designs take it too long."""
 _LUTS = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}  # a LUT RAM takes two more for its write port
 
 
@@ -78,6 +78,7 @@ FLOW = Flow(
     packer=yowasp_tool("ecppack", distribution=_DISTRIBUTION, function="run_ecppack"),
     pack_options=lambda board: ["--compress", "--input", "top.config", "--bit", "top.bit"],
     bitstream="top.bit",
-    placers=(_STATIC, _HEAP),
+    placers=(Placer(_STATIC), Placer(_HEAP)),
+    large_placers=(Placer(_STATIC), Placer(_STATIC, sites=False)),
     count_luts=_count_luts,
 )

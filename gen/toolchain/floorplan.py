@@ -19,7 +19,7 @@ import numpy as np
 from .block_ram_sites import Site
 from .springs import Springs, springs_between
 
-__all__ = ["place_block_rams"]
+__all__ = ["place_block_rams", "release_block_rams"]
 
 Netlist = dict[str, Any]
 
@@ -42,6 +42,15 @@ def place_block_rams(netlist: Netlist, sites: Sequence[Site]) -> Netlist:
             plan.anneal()
             for name, site in zip(rams, plan.sites, strict=True):
                 module["cells"][name]["attributes"]["BEL"] = sites[site].bel
+    return netlist
+
+
+def release_block_rams(netlist: Netlist) -> Netlist:
+    """Give the netlist (changed in place) with all block RAMs wherever the placer likes."""
+    for module in netlist["modules"].values():
+        for cell in module["cells"].values():
+            if cell["type"] in _CELLS:
+                cell["attributes"].pop("BEL", None)
     return netlist
 
 

@@ -35,6 +35,14 @@ class SynthOptions:
     multipliers: bool = True
 
 
+@dataclass(frozen=True)
+class Placer:
+    """A way to place a design: further options of nextpnr, and whether block RAMs keep their sites."""
+
+    options: tuple[str, ...] = ()
+    sites: bool = True
+
+
 @dataclass(frozen=True, kw_only=True)
 class Flow:
     """The way from RTL to a bitstream for one family. Files are named ``top.*`` in the working folder.
@@ -54,10 +62,9 @@ class Flow:
     place_options, pack_options : callable
         Command line for a board: netlist ``top.json`` to `routed`, `routed` to `bitstream`.
     routed, bitstream : str
-    placers : tuple of tuple of str
-        Further options of `place_options`, of each placer that is tried, the best for large designs first.
+    placers, large_placers : tuple of Placer
+        All that are tried, the second for designs of more than `large_cells` LUTs and flip-flops.
     large_cells : int
-        LUTs and flip-flops of a design above which only the first is tried: there the others take too long.
     ram_shapes : tuple of (int, int)
         Words and bits of a block RAM, for memories that are better sliced (memory_slices.py); empty: Yosys
         shapes all of them.
@@ -79,7 +86,8 @@ class Flow:
     packer: Tool
     pack_options: Callable[[Board], list[str]]
     bitstream: str
-    placers: tuple[tuple[str, ...], ...] = ((),)
+    placers: tuple[Placer, ...] = (Placer(),)
+    large_placers: tuple[Placer, ...] = (Placer(),)
     large_cells: int = 30_000
     ram_shapes: tuple[tuple[int, int], ...] = ()
     pll_clocks: Callable[[Mapping[str, Any], Board], str] | None = None

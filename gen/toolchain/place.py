@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import Any
 
 from ...hw.boards.board import Board
 from ..errors import UserError
-from .flow import Flow
+from .floorplan import release_block_rams
+from .flow import Flow, Placer
 from .flows import FLOWS
 from .process import OnLine, Tool, ToolRun, run_tool, run_tools
 from .resources import Resources
@@ -62,7 +63,7 @@ def place_and_route(
 ) -> Placement:
     """Place and route ``top.json`` in the folder `cwd` on `board`, with the placer that makes it fastest.
 
-    Several placers run side by side; for a large design only one.
+    Several placers run side by side, for a large design one with the sites of its block RAMs and without.
 
     A clock that is too slow is not an error here: the caller compares `Placement.fmax_mhz`.
 
@@ -89,9 +90,11 @@ def place_and_route(
         *_clock_options(board, cwd),
     ]
     large = synthesised.luts + synthesised.ffs > flow.large_cells
-    placers = flow.placers[:1] if large else flow.placers
-    with _folders(cwd, flow, len(placers)) as folders:
-        asked = [([*options, *placer], folder) for placer, folder in zip(placers, folders, strict=True)]
+    placers = flow.large_placers if large else flow.placers
+    with _folders(cwd, flow, placers) as folders:
+        asked = [
+            ([*options, *placer.options], folder) for placer, folder in zip(placers, folders, strict=True)
+        ]
         runs = run_tools(flow.placer, asked, step="place and route", on_line=on_line)
         ended = [pair for pair in zip(folders, runs, strict=True) if not pair[1].returncode]
         placed: list[tuple[Placement, Path]] = []
@@ -108,18 +111,25 @@ def place_and_route(
 
 
 @contextmanager
-def _folders(cwd: Path, flow: Flow, number: int) -> Iterator[list[Path]]:
-    """A folder for each of `number` placers, with what it reads: `cwd` itself where there is one."""
-    if number == 1:
+def _folders(cwd: Path, flow: Flow, placers: Sequence[Placer]) -> Iterator[list[Path]]:
+    """A folder for each placer, with what it reads: `cwd` itself where there is one."""
+    if len(placers) == 1:
         yield [cwd]
         return
     with ExitStack() as stack:
-        folders = [Path(stack.enter_context(TemporaryDirectory(dir=cwd))) for _ in range(number)]
-        for folder in folders:
+        folders = [Path(stack.enter_context(TemporaryDirectory(dir=cwd))) for _ in placers]
+        for placer, folder in zip(placers, folders, strict=True):
             for name in (NETLIST, flow.constraints, CLOCKS):
                 if (cwd / name).exists():
                     shutil.copy(cwd / name, folder)
+            if not placer.sites:
+                _release(folder / NETLIST)
         yield folders
+
+
+def _release(path: Path) -> None:
+    netlist = release_block_rams(json.loads(path.read_text(encoding="utf-8")))
+    path.write_text(json.dumps(netlist), encoding="utf-8")
 
 
 def _clock_options(board: Board, cwd: Path) -> list[str]:

@@ -42,7 +42,7 @@ def random_wires(rng, cells):
     return [(name, rng.choices(names, k=rng.choice([1, 1, 2, 5]))) for name in names for _ in range(2)]
 
 
-def reduced(wires, rams, home=1e-3):
+def reduced(wires, rams, home=springs._HOME):
     """The Schur complement of the Laplacian."""
     names = sorted({name for driver, readers in wires for name in (driver, *readers)} - set(rams))
     place = {name: k for k, name in enumerate([*rams, *names])}

@@ -106,22 +106,30 @@ def test_the_fastest_placement_is_kept(tmp_path, monkeypatch, reached):
     assert asked == ["static", "heap"]
 
 
-@pytest.mark.parametrize(("more", "placers"), [(0, ["static", "heap"]), (1, ["static"])])
-def test_a_large_design_is_placed_once(tmp_path, monkeypatch, more, placers):
+@pytest.mark.parametrize(
+    ("more", "placers"),
+    [(0, [("static", True), ("heap", True)]), (1, [("static", True), ("static", False)])],
+)
+def test_a_large_design_is_placed_with_and_without_sites(tmp_path, monkeypatch, more, placers):
     asked = []
+    ram = {"type": "DP16KD", "attributes": {"BEL": "X4/Y22/EBR0"}}
+    netlist = {"modules": {"top": {"cells": {"ram": ram}}}}
 
     def run_tools(tool, runs, **_):
         for options, cwd in runs:
-            asked.append(options[options.index("--placer") + 1])
+            left = json.loads((cwd / "top.json").read_text())["modules"]["top"]["cells"]["ram"]
+            asked.append((options[options.index("--placer") + 1], left == ram))
+            assert left in (ram, {**ram, "attributes": {}})
             write(cwd, {**REPORT, "fmax": {"clk": {"achieved": 100, "constraint": 25}}})
             (cwd / ecp5.FLOW.routed).touch()
         return [ToolRun(tool=tool.name, version="", returncode=0, output="", wall_s=0)] * len(runs)
 
-    (tmp_path / "top.json").touch()
+    (tmp_path / "top.json").write_text(json.dumps(netlist))
     monkeypatch.setattr(place, "run_tools", run_tools)
     cells = Resources(luts=ecp5.FLOW.large_cells - 5, ffs=5 + more)
     assert place_and_route(BOARDS["ulx3s_85f"], cwd=tmp_path, synthesised=cells).fmax_mhz == {"clk": 100}
     assert asked == placers
+    assert json.loads((tmp_path / "top.json").read_text()) == netlist
     assert (tmp_path / ecp5.FLOW.routed).exists()
 
 
