@@ -19,7 +19,7 @@ import numpy as np
 __all__ = ["Springs", "springs_between"]
 
 _MOST_READERS = 64  # what more cells read pulls hardly at any of them
-_HOME = 1e-4  # of every cell's own spring to where the design is to stand
+_HOME = 1e-3  # of every cell's own spring to where the design is to stand
 _WEAKEST = 2e-3  # springs that are not made: without them, the neighbours of a cell stay few
 Pulls = dict[str, dict[str, float]]
 
