@@ -19,7 +19,9 @@ import numpy as np
 __all__ = ["Springs", "springs_between"]
 
 _MOST_READERS = 64  # what more cells read pulls hardly at any of them
-_HOME = 1e-3  # of every cell's own spring to where the design is to stand
+_HOME = 1e-3  # every cell's own spring to where the design is to stand
+_LARGE_HOME = 1e-4  # the same of a large design: all of it has no room there, and its cores pull weakly
+_LARGE_CELLS = 30_000
 _WEAKEST = 2e-3  # springs that are not made: without them, the neighbours of a cell stay few
 Pulls = dict[str, dict[str, float]]
 
@@ -47,14 +49,15 @@ def springs_between(module: Mapping[str, Any], names: list[str]) -> Springs:
     A wire with n readers pulls each of them to its driver with 1 / n.
     """
     pulls = _wires(module)
-    home = dict.fromkeys(pulls, _HOME)
+    own = _LARGE_HOME if len(pulls) > _LARGE_CELLS else _HOME
+    home = dict.fromkeys(pulls, own)
     _take_out(pulls, home, keep=set(names))
     place = {name: k for k, name in enumerate(names)}
     between = np.zeros((len(names), len(names)))
     for name in names:
         for other, pull in pulls[name].items():
             between[place[name], place[other]] = pull
-    return Springs(names, between, np.array([home.get(name, _HOME) for name in names]))
+    return Springs(names, between, np.array([home.get(name, own) for name in names]))
 
 
 def _wires(module: Mapping[str, Any]) -> Pulls:

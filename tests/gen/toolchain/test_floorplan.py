@@ -42,7 +42,7 @@ def random_wires(rng, cells):
     return [(name, rng.choices(names, k=rng.choice([1, 1, 2, 5]))) for name in names for _ in range(2)]
 
 
-def reduced(wires, rams, home=springs._HOME):
+def reduced(wires, rams, home):
     """The Schur complement of the Laplacian."""
     names = sorted({name for driver, readers in wires for name in (driver, *readers)} - set(rams))
     place = {name: k for k, name in enumerate([*rams, *names])}
@@ -58,12 +58,14 @@ def reduced(wires, rams, home=springs._HOME):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_springs_are_those_of_linear_algebra(seed, monkeypatch):
+@pytest.mark.parametrize(("large_cells", "home"), [(40, springs._HOME), (39, springs._LARGE_HOME)])
+def test_springs_are_those_of_linear_algebra(seed, large_cells, home, monkeypatch):
     monkeypatch.setattr(springs, "_WEAKEST", 0.0)
+    monkeypatch.setattr(springs, "_LARGE_CELLS", large_cells)
     rng = random.Random(seed)
     wires, rams = random_wires(rng, 40), ["c3", "c17", "c25", "c31"]
     found = springs_between(netlist(wires, rams)["modules"]["top"], rams)
-    exact = reduced(wires, rams)
+    exact = reduced(wires, rams, home)
     assert np.allclose(found.between, np.diag(np.diag(exact)) - exact)
     assert np.allclose(found.home, exact.sum(axis=1))
     assert found.between.sum() > 0
