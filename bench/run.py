@@ -23,6 +23,7 @@ SECTIONS = {
     "boards": "board_builds.py",
     "mnist": "mnist_rtl.py",
     "networks": "networks.py",
+    "lanes": "lane_clocks.py",
     "link": "link_faults.py",
     "link_builds": "link_builds.py",
     "up5k": "up5k_builds.py",
