@@ -154,6 +154,11 @@ def _chains() -> Iterator[AcceleratorParams]:
         ((784, 128, 10), ((64, 8), (10, 1))),
         ((400, 200, 20), ((2, 1), (1, 1))),
         ((300, 128, 10), ((16, 2), (5, 1))),
+        ((784, 128, 10), ((8, 4), (8, 1))),
+        ((784, 128, 10), ((16, 4), (10, 1))),
+        ((784, 128, 10), ((4, 4), (4, 1))),
+        ((784, 256, 10), ((16, 4), (10, 1))),
+        ((1000, 200, 20), ((8, 2), (4, 1))),
     ]
     readouts = [ReadoutKind.SPIKES, ReadoutKind.CLASS, ReadoutKind.COUNTS, ReadoutKind.MEMBRANE]
     for k, (sizes, lanes) in enumerate(shapes):
