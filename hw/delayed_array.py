@@ -20,7 +20,7 @@ from .delay_bank import DELAYED_LEAD_CYCLES, delay_bank
 from .params import ArrayParams, bits_for_unsigned
 from .signatures import event_stream, sweep_signature
 from .update_memory import UpdateMemory
-from .weight_memory import WeightMemory
+from .weight_memory import WeightMemory, rows_in_block_ram
 
 __all__ = ["DelayedArray"]
 
@@ -54,7 +54,13 @@ class DelayedArray(wiring.Component):
     def __init__(self, params: ArrayParams, rows: Sequence[int], *, update_lanes: int, accs_late: int = 0):
         self.params = params
         self.slots = params.delay_slots
-        self.memory = WeightMemory(rows, count=params.rows, row_bits=params.row_bits, store=params.store)
+        self.memory = WeightMemory(
+            rows,
+            count=params.rows,
+            row_bits=params.row_bits,
+            store=params.store,
+            block_ram=rows_in_block_ram(params.rows, params.row_bits),
+        )
         self.accumulators = delay_bank(params, update_lanes=update_lanes, accs_late=accs_late)
         group, slot = bits_for_unsigned(params.groups - 1), params.delay_bits
         # an event's group is added; a tick's is taken out; else, with `clear`, it is just emptied

@@ -82,9 +82,9 @@ def _reached(address: Value, start: int) -> Value:
 
 
 def choice_cycles(banks: Sequence[int]) -> int:
-    """Cycles that the choice of a bank takes beyond the read of its word."""
+    """Cycles that the choice of a bank takes beyond the read of its word, each with a register behind it."""
     cycles, left = 0, len(banks)
-    while left > _RADIX:
+    while left > 1:
         left = -(-left // _RADIX)
         cycles += 1
     return cycles

@@ -17,17 +17,9 @@ from .banked_accumulators import ROW_CYCLES, BankedAccumulators
 from .params import CoreParams, WeightStore
 from .signatures import row_stream, sweep_signature
 from .staged import held
-from .weight_memory import WeightMemory
+from .weight_memory import WeightMemory, rows_in_block_ram
 
-__all__ = ["RowArray", "weights_in_block_ram"]
-
-_LUT_ROWS = 16  # as many as a LUT has words
-_LUT_BITS = 1 << 12  # fewer are not worth a block RAM's width
-
-
-def weights_in_block_ram(core: CoreParams) -> bool:
-    """Whether weights are block RAM where LUTs would cost less, but limit the clock."""
-    return core.rows > _LUT_ROWS and core.rows * core.array.row_bits >= _LUT_BITS
+__all__ = ["RowArray"]
 
 
 class RowArray(wiring.Component):
@@ -68,7 +60,7 @@ class RowArray(wiring.Component):
             count=core.rows,
             row_bits=array.row_bits,
             store=array.store,
-            block_ram=weights_in_block_ram(core),
+            block_ram=rows_in_block_ram(core.rows, array.row_bits),
         )
         groups = [word >> array.row_bits for word in rows[:listed]]
         self.groups: WeightMemory | None = None

@@ -15,7 +15,18 @@ from .memory_banks import SHALLOW, bank_address, bank_starts, bank_words, choice
 from .params import bits_for_unsigned
 from .staged import held
 
-__all__ = ["WeightMemory"]
+__all__ = ["WeightMemory", "rows_in_block_ram"]
+
+_LUT_ROWS = 16  # as many as a LUT has words
+_LUT_BITS = 1 << 12  # fewer are not worth a block RAM's width
+
+
+def rows_in_block_ram(rows: int, row_bits: int) -> bool:
+    """Whether a table is better block RAM where LUTs would cost less, several of them in a row for each bit.
+
+    Of arrays that have much logic for each lane: it stands between the address and those LUTs.
+    """
+    return rows > _LUT_ROWS and rows * row_bits >= _LUT_BITS
 
 
 class WeightMemory(wiring.Component):

@@ -25,7 +25,6 @@ from ...hw.neuron import tally_shape
 from ...hw.parameter_store import parameter_fields, parameter_layout, parameter_rows, parameter_shape
 from ...hw.params import INPUT, AcceleratorParams, CoreParams, LinkParams, ReadoutKind, bits_for_unsigned
 from ...hw.router import needs_queue, queue_steps
-from ...hw.row_array import weights_in_block_ram
 from ...hw.row_decode import start_layout
 from ...hw.serialiser import Serialiser, entry_layout
 from ...hw.signatures import event_layout, input_layout, value_layout
@@ -33,6 +32,7 @@ from ...hw.staged import Pipeline
 from ...hw.state_store import StateStore
 from ...hw.step_queue import queue_depth, queue_kind
 from ...hw.update_memory import UpdateMemory
+from ...hw.weight_memory import rows_in_block_ram
 from .pipelines import decode_cost
 
 __all__ = [
@@ -138,7 +138,8 @@ def core_memories(
     core: CoreParams, *, readout: ReadoutKind, count_bits: int, channels_last: tuple[bool, ...]
 ) -> Iterator[MemoryShape]:
     """Memories of one core."""
-    block = core.by_rows and weights_in_block_ram(core)
+    dense = not core.by_rows and not core.array.max_delay
+    block = not dense and rows_in_block_ram(core.rows, core.array.row_bits)
     yield from _weights("weights", core.rows, core.array.row_bits, core.array.store, block_ram=block)
     if core.listed_rows:
         store = core.array.store

@@ -52,7 +52,7 @@ def test_banks_of_a_deep_memory(words, bits, store):
     rng = random.Random(words)
     rows = [rng.getrandbits(bits) for _ in range(words)]
     late = WeightMemory.late_cycles(words, bits, store)
-    assert late == (1 + (words > 16384 * 4) if store is WeightStore.INITIALISED else 0)
+    assert late == (2 + (words > 16384 * 4) if store is WeightStore.INITIALISED else 0)
     memory = WeightMemory(rows, count=words, row_bits=bits, store=store, late=late)
     edges = [start + k for start in bank_starts(bank_words(words, bits)) for k in (-1, 0, 1)]
     addresses = [0, *(edge for edge in edges if 0 <= edge < words), words - 1]
