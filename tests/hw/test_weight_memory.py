@@ -5,7 +5,7 @@ import random
 import pytest
 from spikeloom.hw.memory_banks import bank_starts, bank_words
 from spikeloom.hw.params import ArrayParams, WeightStore
-from spikeloom.hw.weight_memory import WeightMemory
+from spikeloom.hw.weight_memory import WeightMemory, rows_in_block_ram
 
 from .drivers import Bench
 
@@ -67,6 +67,13 @@ def test_banks_of_a_deep_memory(words, bits, store):
 
     Bench(memory).run(read)
     assert found[WeightMemory.READ_CYCLES + late - 1 :] == [rows[address] for address in addresses]
+
+
+@pytest.mark.parametrize(
+    ("rows", "bits", "block_ram"), [(16, 4096, False), (17, 240, False), (17, 241, True), (40, 884, True)]
+)
+def test_wide_tables_are_block_ram(rows, bits, block_ram):
+    assert rows_in_block_ram(rows, bits) == block_ram
 
 
 def test_wrong_number_of_rows():
