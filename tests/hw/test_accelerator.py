@@ -268,7 +268,7 @@ def test_cycles_are_those_of_each_sample_alone():
 @pytest.mark.parametrize("deepest", [8, 32])
 @pytest.mark.parametrize("shallow", [16, 1024])
 def test_weights_in_banks(shallow, deepest, input_values, monkeypatch):
-    """As if block RAMs had few words: up to 18 banks, whose choice takes one or two cycles more.
+    """As if block RAMs had few words: up to 18 banks, whose choice takes two or three cycles more.
 
     What is not shallow has its address a cycle later.
     """
@@ -280,7 +280,7 @@ def test_weights_in_banks(shallow, deepest, input_values, monkeypatch):
         rng, sizes=sizes, shapes=shapes, readout=ReadoutKind.SPIKES, input_max=3, input_values=input_values
     )
     array = chain.params.cores[0].array
-    assert lead_cycles(array) - lead_cycles(replace(array, sources=1)) == {8: 2, 32: 1}[deepest] + (
+    assert lead_cycles(array) - lead_cycles(replace(array, sources=1)) == {8: 3, 32: 2}[deepest] + (
         shallow == 16
     )
     # a value that comes in two parts is two events
