@@ -28,10 +28,8 @@ __all__ = ["main"]
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "digits"
 BOARDS = ("ulx3s_85f", "orangecrab", "icebreaker", "tang_nano_9k")
-LANES: dict[str, int | str] = {
-    "icebreaker": 6,
-    "tang_nano_9k": 8,
-}  # of small boards; what does not fit says what would
+LANES: dict[str, int | str] = {"icebreaker": 6, "tang_nano_9k": 8}
+"""Of small boards; what does not fit says what would."""
 
 
 def compiled(lanes: int | str, folder: Path) -> tuple[Build, float]:
