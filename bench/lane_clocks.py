@@ -17,11 +17,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from networks import BOARD, DATA, Case, cases
+from networks import BOARD, DATA, Case, cases, compile_case
 from report import RESULTS, save, table
 from seeds import placed
-from spikeloom import CompileOptions, PlanOptions, PopulationOptions, QuantiseOptions, compile_model, verify
+from spikeloom import PlanOptions, verify
 
 __all__ = ["main"]
 
@@ -32,17 +31,10 @@ CALIBRATION_SAMPLES = 100
 
 
 def measure(case: Case, lanes: int, data: Path, *, seeds: list[int], limit: int) -> dict[str, Any]:
-    options = CompileOptions(
-        semantics=case.semantics,
-        quantise=QuantiseOptions(defaults=PopulationOptions(weight_bits=case.weight_bits)),
-        plan=PlanOptions(lanes=lanes),
-    )
+    """Compile, verify and place a network with so many lanes for each population."""
+    calibration = case.calibration(data).x[:CALIBRATION_SAMPLES]
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        np.savez(folder / "calibration.npz", x=case.calibration(data).x[:CALIBRATION_SAMPLES])
-        found = compile_model(
-            case.model, folder / "build", options=options, calibration=folder / "calibration.npz"
-        ).build
+        found = compile_case(case, calibration, Path(name), plan=PlanOptions(lanes=lanes)).build
         checked = verify(found, case.samples(data).x[:limit])
         row = {
             "name": case.name,

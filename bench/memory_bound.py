@@ -20,17 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from networks import DATA, MNIST, Case, cases, mnist
+from networks import DATA, MNIST, Case, cases, compile_case, mnist
 from report import RESULTS, save, table
-from spikeloom import (
-    CompileOptions,
-    PlanOptions,
-    PopulationOptions,
-    QuantiseOptions,
-    compile_model,
-    run_golden,
-    verify,
-)
+from spikeloom import PlanOptions, run_golden, verify
 from spikeloom.gen.cycles import predict_cycles
 from spikeloom.gen.memory_traffic import memory_cycles
 from spikeloom.hw.lif import update_latency
@@ -62,14 +54,9 @@ def networks(data: Path) -> Iterator[Case]:
 
 def measure(case: Case, plan: dict[str, Any], data: Path, limit: int) -> dict[str, Any]:
     x = case.samples(data).x[:limit]
-    formats = QuantiseOptions(defaults=PopulationOptions(weight_bits=case.weight_bits))
-    options = CompileOptions(semantics=case.semantics, plan=PlanOptions(**plan), quantise=formats)
+    calibration = case.calibration(data).x[:100]
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        np.savez(folder / "calibration.npz", x=case.calibration(data).x[:100])
-        build = compile_model(
-            case.model, folder / "build", options=options, calibration=folder / "calibration.npz"
-        ).build
+        build = compile_case(case, calibration, Path(name), plan=PlanOptions(**plan)).build
         checked = verify(build, x)
     params, run = build.plan.accelerator, run_golden(build.qnet, x)
     spikes = [run.spikes.get(population) for population in build.plan.populations]

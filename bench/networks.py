@@ -28,6 +28,7 @@ from report import RESULTS, save, table
 from seeds import placed
 from spikeloom import (
     CompileOptions,
+    CompileResult,
     PlanOptions,
     PopulationOptions,
     QuantiseOptions,
@@ -41,7 +42,7 @@ from spikeloom import (
 )
 from spikeloom.sim.decision import accuracy, decide
 
-__all__ = ["main"]
+__all__ = ["BOARD", "DATA", "MNIST", "Case", "cases", "compile_case", "main", "mnist"]
 
 ROOT = Path(__file__).resolve().parent.parent
 MNIST = ROOT / "examples" / "mnist"
@@ -150,19 +151,24 @@ def cases(data: Path) -> list[Case]:
     return found
 
 
-def measure(case: Case, data: Path, folder: Path, *, seeds: list[int]) -> dict[str, Any]:
-    """Compile, verify and build one network; without seeds, no bitstream."""
-    samples, calibration = case.samples(data), case.calibration(data)
-    np.savez(folder / "calibration.npz", x=calibration.x)
+def compile_case(case: Case, calibration: np.ndarray, folder: Path, *, plan: PlanOptions) -> CompileResult:
+    """Compile a network into ``build`` of `folder`; `calibration` is (samples, steps, ...)."""
+    np.savez(folder / "calibration.npz", x=calibration)
     options = CompileOptions(
         semantics=case.semantics,
         quantise=QuantiseOptions(defaults=PopulationOptions(weight_bits=case.weight_bits)),
-        plan=PlanOptions(lanes=case.lanes),
+        plan=plan,
     )
-    started = time.monotonic()
-    compiled = compile_model(
+    return compile_model(
         case.model, folder / "build", options=options, calibration=folder / "calibration.npz"
     )
+
+
+def measure(case: Case, data: Path, folder: Path, *, seeds: list[int]) -> dict[str, Any]:
+    """Compile, verify and build one network; without seeds, no bitstream."""
+    samples, calibration = case.samples(data), case.calibration(data)
+    started = time.monotonic()
+    compiled = compile_case(case, calibration.x, folder, plan=PlanOptions(lanes=case.lanes))
     row: dict[str, Any] = {"name": case.name, "compile_s": time.monotonic() - started}
     result = verify(compiled.build, samples.x, samples.y, limit=case.rtl_samples)
     row |= result.to_json() | accuracies(case, compiled.build, samples, result)
